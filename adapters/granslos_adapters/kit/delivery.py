@@ -1,0 +1,77 @@
+"""What a link calls with a finished command: the nodes first, then this adapter's disk."""
+
+from typing import Any
+
+import msgspec
+
+from granslos.contract.answers import Answer
+from granslos.contract.commands import Command
+from granslos_adapters.kit.bus import NodeBus, encode_payload
+from granslos_adapters.kit.errors import NoNodeAnsweredError
+from granslos_adapters.kit.spool import Spool, Spooled
+
+SPOOLED_STATUS = 202
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """Either a node's answer, or none and the command lies durably in this adapter's spool."""
+
+    answer: Answer | None = None
+
+    @property
+    def spooled(self) -> bool:
+        """Whether no node answered and the spool has it."""
+        return self.answer is None
+
+    @property
+    def status(self) -> int:
+        """HTTP status for the sender: the node's, or 202 for spooled."""
+        return SPOOLED_STATUS if self.answer is None else self.answer.status
+
+    def body(self) -> dict[str, Any]:
+        """Return the JSON for the sender: the node's answer, or ``{"spooled": true}``."""
+        if self.answer is None:
+            return {"status": SPOOLED_STATUS, "spooled": True, "durability": "adapter"}
+        built: dict[str, Any] = msgspec.to_builtins(self.answer)
+        return built
+
+
+class Delivery:
+    """Bus and spool of one adapter."""
+
+    def __init__(self, bus: NodeBus, spool: Spool, *, deadline_seconds: float) -> None:
+        self._bus = bus
+        self._spool = spool
+        self._deadline_seconds = deadline_seconds
+
+    @property
+    def body_bytes_max(self) -> int:
+        """Largest payload that the bus takes, with room for the envelope."""
+        return self._bus.max_payload_bytes - 2_048
+
+    async def send(self, aggregate: str, name: str, command_id: str, payload: Command) -> Outcome:
+        """Give a command to the nodes, or keep it on disk.
+
+        Raises:
+            SpoolFullError: no node answered and the disk did not take it: the sender must use another endpoint.
+        """
+        body = msgspec.Raw(encode_payload(payload))
+        try:
+            answer = await self._bus.command(aggregate, name, command_id, body, deadline_seconds=self._deadline_seconds)
+        except NoNodeAnsweredError:
+            await self._spool.put(Spooled(aggregate=aggregate, name=name, command_id=command_id, payload=body))
+            return Outcome()
+        return Outcome(answer=answer)
+
+    async def run(self) -> None:
+        """Empty the spool until cancelled."""
+        await self._spool.run(self._redeliver)
+
+    async def _redeliver(self, spooled: Spooled) -> Answer:
+        return await self._bus.command(
+            spooled.aggregate,
+            spooled.name,
+            spooled.command_id,
+            spooled.payload,
+            deadline_seconds=self._deadline_seconds,
+        )

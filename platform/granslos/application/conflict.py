@@ -1,0 +1,26 @@
+"""Use case of a clash: a person acknowledges it, and its outcome is frozen. A fact on the aggregate that holds the clash."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from granslos.application.decisions import Decided, Draft, Elsewhere, Setting, UseCase
+from granslos.application.world import Key, World
+from granslos.contract.commands import AcknowledgeConflict
+from granslos.contract.events import ConflictAcknowledged
+from granslos.domain.stamp import Rejection
+
+
+def plan(command: AcknowledgeConflict, owner: Key, setting: Setting) -> UseCase:
+    """Plan an acknowledgement; ``owner`` is the aggregate whose fold found the clash."""
+
+    def decide(world: World, now: datetime, new_incident_id: Callable[[], str]) -> Decided | Rejection | Elsewhere:
+        state = world.state(*owner)
+        clash = next((c for c in getattr(state, "clashes", ()) if c.id == command.conflict_id), None)
+        if clash is None:
+            return Rejection("not_found", "No such conflict", status=404)
+        if clash.acknowledged_by is not None:
+            return Decided(target=owner)
+        event = ConflictAcknowledged(conflict_id=command.conflict_id, by=setting.actor.subject, note=command.note)
+        return Decided(target=owner, drafts=(Draft(aggregate=owner[0], id=owner[1], payload=event),))
+
+    return UseCase([owner], decide)

@@ -1,0 +1,26 @@
+"""Use cases of an operator: duty is a fact, taken by any site."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from granslos.application.decisions import Decided, Draft, Elsewhere, Setting, UseCase
+from granslos.application.world import World
+from granslos.contract.commands import SetDuty
+from granslos.contract.events import DutyChanged
+from granslos.domain.stamp import Rejection
+
+
+def plan(command: SetDuty, setting: Setting) -> UseCase:
+    """Plan going on or off duty."""
+
+    def decide(world: World, now: datetime, new_incident_id: Callable[[], str]) -> Decided | Rejection | Elsewhere:
+        if command.centre not in setting.centres:
+            return Rejection("unknown_centre", "No such centre", field="centre", status=422)
+        state = world.state("operator", command.user_id)
+        target = ("operator", command.user_id)
+        if state is not None and (state.on, state.centre) == (command.on, command.centre):
+            return Decided(target=target)
+        event = DutyChanged(user_id=command.user_id, on=command.on, centre=command.centre, roles=command.roles)
+        return Decided(target=target, drafts=(Draft(aggregate="operator", id=command.user_id, payload=event),))
+
+    return UseCase([("operator", command.user_id)], decide)

@@ -1,0 +1,481 @@
+"""The fold of the LOG with own pending events on top, in memory, for the aggregates in use.
+
+Pure but for the loader: it awaits rows of aggregates that are not in memory yet, and the LOG's events of incidents that have
+to be folded again because they turned out to be one. All calls are made under the site's one write lock.
+
+Rules kept here (DESIGN §4, §7):
+- state = fold of the LOG, then pending events on top, in the order this site learned of them;
+- a LOG event on an aggregate with pending ones folds those again on top of it; no row depends on arrival order;
+- an event that repeats an id already folded with the same payload (a command that took two journals) has no second effect;
+- incidents of one handover are one case: every event of a member is folded into the first of them too.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from granslos.contract.envelope import Envelope, derive_id
+from granslos.contract.events import (
+    AssignmentCancelled,
+    Event,
+    IncidentMerged,
+    IncidentOpened,
+    UnitAssigned,
+    UnitStatusReported,
+)
+from granslos.domain.stamp import Stamp
+from granslos.domain.topics import fold, topics
+from granslos.domain.unit import AssignmentState
+
+Key = tuple[str, str]
+NOT_A_TWIN, TWIN_SAME, TWIN_OTHER = 0, 1, 2
+"""Whether another journal brought an event of this id before: with the same payload, or with another."""
+PENDING_ORDER = 1 << 62
+"""Fold order of pending events starts here, above every LOG sequence."""
+RECENT_EVENTS_MAX = 64
+"""How many folded event ids an aggregate remembers to recognise twins among pending events."""
+
+
+class Item(msgspec.Struct, frozen=True):
+    """An event with all that folding it needs."""
+
+    envelope: Envelope
+    payload: Event
+    body: bytes
+    hash: str
+    late: bool = False
+    log_seq: int | None = None
+    twin: int = NOT_A_TWIN
+
+    def stamp(self, order: int) -> Stamp:
+        """Return what a fold may know of this event."""
+        e = self.envelope
+        return Stamp(
+            event_id=e.event_id if self.twin != TWIN_OTHER else derive_id(e.event_id, e.site),
+            command_id=e.command_id,
+            site=e.site,
+            at=e.at,
+            actor=e.actor.subject,
+            role=e.actor.role,
+            centre=e.centre,
+            desk=e.desk,
+            epoch=e.epoch,
+            provisional=e.provisional,
+            late=self.late,
+            base=e.base,
+            order=order,
+        )
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """An aggregate as its row keeps it: the fold of the LOG, how many events that is, and the last one's place."""
+
+    state: Any
+    count: int
+    position: int | None
+
+
+class Loader(Protocol):
+    """Reads what memory does not hold. Every answer is as of the rows' cursor."""
+
+    async def load(self, keys: Sequence[Key]) -> Mapping[Key, Stored]:
+        """Return the stored aggregates among ``keys``; those never folded are left out."""
+        ...
+
+    async def load_assignments(self, incident_ids: Sequence[str]) -> Sequence[AssignmentState]:
+        """Return all assignments of these incidents."""
+        ...
+
+    async def load_merged(self, incident_ids: Sequence[str]) -> Sequence[tuple[str, str]]:
+        """Return (member, root) of incidents merged into one of these."""
+        ...
+
+    async def load_events(self, keys: Sequence[Key]) -> Sequence[Item]:
+        """Return the LOG's events of these aggregates, in LOG order."""
+        ...
+
+
+class Entry:
+    """One aggregate in memory."""
+
+    __slots__ = ("count", "current", "folded", "key", "pending", "position", "recent")
+
+    def __init__(self, key: Key, stored: Stored | None = None) -> None:
+        self.key = key
+        self.folded: Any = stored.state if stored else None
+        self.current: Any = self.folded
+        self.count = stored.count if stored else 0
+        self.position = stored.position if stored else None
+        self.pending: tuple[Item, ...] = ()
+        self.recent: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def version(self) -> int:
+        """Return the number of events in the current state."""
+        return self.count + len(self.pending)
+
+    def snapshot(self) -> tuple[Any, ...]:
+        """Return all that a rollback needs; states are immutable, so this is cheap."""
+        return (self.folded, self.current, self.count, self.position, self.pending, self.recent)
+
+    def restore(self, saved: tuple[Any, ...]) -> None:
+        """Undo to ``saved``."""
+        self.folded, self.current, self.count, self.position, self.pending, self.recent = saved
+
+    def refresh(self) -> None:
+        """Fold the pending events on top of the LOG's state."""
+        state = self.folded
+        known = dict(self.recent)
+        for n, item in enumerate(self.pending):
+            if known.get(item.envelope.event_id) == hash(bytes(item.envelope.payload)):
+                continue
+            state = fold(self.key[0], state, item.payload, item.stamp(PENDING_ORDER + n))
+        self.current = state
+
+
+class World:
+    """All aggregates in use at this site."""
+
+    def __init__(self, loader: Loader) -> None:
+        self._loader = loader
+        self.entries: dict[Key, Entry] = {}
+        self.assignments: dict[str, dict[str, AssignmentState]] = {}
+        self.parent: dict[str, str] = {}
+        self.members: dict[str, set[str]] = {}
+        self.pending: dict[tuple[str, str], Item] = {}
+        self._saved: dict[Key, tuple[Any, ...] | None] = {}
+        self._saved_assignments: dict[str, dict[str, AssignmentState]] = {}
+        self._saved_pending: dict[tuple[str, str], Item | None] = {}
+        self._saved_parent: dict[str, str | None] = {}
+        self.dirty: set[Key] = set()
+        self.dirty_assignments: dict[str, AssignmentState] = {}
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    def state(self, kind: str, aggregate_id: str) -> Any:
+        """Return the current state of a prepared aggregate, or None."""
+        entry = self.entries.get((kind, aggregate_id))
+        return entry.current if entry else None
+
+    def folded(self, kind: str, aggregate_id: str) -> Any:
+        """Return the LOG's state of a prepared aggregate, without pending events."""
+        entry = self.entries.get((kind, aggregate_id))
+        return entry.folded if entry else None
+
+    def root(self, incident_id: str) -> str:
+        """Return the incident that ``incident_id`` counts as after merging."""
+        seen = set()
+        while incident_id in self.parent and incident_id not in seen:
+            seen.add(incident_id)
+            incident_id = self.parent[incident_id]
+        return incident_id
+
+    def case_members(self, root: str) -> tuple[str, ...]:
+        """Return the incidents merged into ``root``, in order of their ids."""
+        found: set[str] = set()
+        frontier = [root]
+        while frontier:
+            for member in self.members.get(frontier.pop(), ()):
+                if member not in found and member != root:
+                    found.add(member)
+                    frontier.append(member)
+        return tuple(sorted(found))
+
+    def case_assignments(self, root: str) -> tuple[AssignmentState, ...]:
+        """Return the assignments of a case, the incidents merged into it included, in order of their ids."""
+        found: dict[str, AssignmentState] = dict(self.assignments.get(root, {}))
+        for member in self.case_members(root):
+            found.update(self.assignments.get(member, {}))
+        return tuple(found[key] for key in sorted(found))
+
+    def had_clashes(self, key: Key) -> bool:
+        """Tell whether an aggregate had clashes when the transaction began."""
+        saved = self._saved.get(key)
+        return saved is not None and bool(getattr(saved[1], "clashes", ()))
+
+    def is_pending(self, key: Key) -> bool:
+        """Tell whether an aggregate has events that are not in the LOG as far as this site has read it."""
+        entry = self.entries.get(key)
+        return bool(entry and entry.pending)
+
+    # --- loading -----------------------------------------------------------------------------------------------------
+
+    async def prepare(self, keys: Iterable[Key]) -> None:
+        """Load ``keys`` and all they depend on: handovers and merged incidents of incidents, incidents of units."""
+        wanted = [key for key in dict.fromkeys(keys) if key not in self.entries]
+        while wanted:
+            stored = await self._loader.load(wanted)
+            for key in wanted:
+                self._admit(key, stored.get(key))
+            incidents = [key[1] for key in wanted if key[0] == "incident"]
+            if any(stored.get(("incident", i)) for i in incidents):
+                await self._load_case(incidents)
+            wanted = self._missing(wanted)
+
+    def _admit(self, key: Key, stored: Stored | None) -> None:
+        entry = Entry(key, stored)
+        self.entries[key] = entry
+        self._saved.setdefault(key, None)
+        mine = [item for item in self.pending.values() if key in self._topics(item)]
+        if mine:
+            entry.pending = tuple(mine)
+            entry.refresh()
+
+    async def _load_case(self, incidents: Sequence[str]) -> None:
+        for member, root in await self._loader.load_merged(incidents):
+            self._join(member, root)
+        for assignment in await self._loader.load_assignments(incidents):
+            self.assignments.setdefault(assignment.incident_id, {}).setdefault(assignment.assignment_id, assignment)
+
+    def _missing(self, loaded: Sequence[Key]) -> list[Key]:
+        needed: list[Key] = []
+        for kind, aggregate_id in loaded:
+            state = self.state(kind, aggregate_id)
+            if kind == "incident":
+                needed += [("incident", self.root(aggregate_id))]
+                needed += [("incident", member) for member in self.case_members(self.root(aggregate_id))]
+                needed += [("handover", h) for h in (state.handover_ids if state else ())]
+            elif kind == "handover" and state is not None:
+                needed += [("incident", i) for i in state.incident_ids]
+                self._join_handover(state.incident_ids)
+            elif kind == "unit" and state is not None:
+                needed += [("incident", a.incident_id) for a in state.assignments if a.active]
+        return [key for key in dict.fromkeys(needed) if key not in self.entries]
+
+    def keys_of(self, items: Iterable[Item]) -> list[Key]:
+        """Return the aggregates that folding ``items`` touches or needs."""
+        keys: dict[Key, None] = {}
+        for item in items:
+            for key in self._topics(item):
+                keys[key] = None
+            for incident_id in _incidents_of(item.payload):
+                keys["incident", incident_id] = None
+        return list(keys)
+
+    def _topics(self, item: Item) -> tuple[Key, ...]:
+        e = item.envelope
+        return topics(e.type, e.aggregate, e.id, item.payload)
+
+    # --- folding -----------------------------------------------------------------------------------------------------
+
+    async def add_pending(self, items: Sequence[Item]) -> None:
+        """Put events that are not in the LOG yet on top; their aggregates must be prepared."""
+        for item in items:
+            mark = (item.envelope.site, item.envelope.event_id)
+            if mark in self.pending:
+                continue
+            self._saved_pending.setdefault(mark, None)
+            self.pending[mark] = item
+            await self._touch(item, self._pend)
+
+    async def apply(self, items: Sequence[Item]) -> None:
+        """Fold events of the LOG, in its order; their aggregates must be prepared."""
+        for n, item in enumerate(items):
+            mark = (item.envelope.site, item.envelope.event_id)
+            if mark in self.pending:
+                self._saved_pending.setdefault(mark, self.pending[mark])
+                del self.pending[mark]
+            await self._touch(item, self._fold, items[: n + 1])
+
+    async def _touch(self, item: Item, step: Any, batch: Sequence[Item] = ()) -> None:
+        keys = [key for key in self._topics(item)]
+        for kind, aggregate_id in tuple(keys):
+            if kind == "incident" and (root := self.root(aggregate_id)) != aggregate_id:
+                keys.append(("incident", root))
+        for key in keys:
+            entry = self._writable(key)
+            before = entry.current
+            step(entry, item)
+            await self._derive(entry, before, batch)
+
+    def _writable(self, key: Key) -> Entry:
+        entry = self.entries.get(key)
+        assert entry is not None, f"{key} was not prepared"
+        if key not in self._saved:
+            self._saved[key] = entry.snapshot()
+        self.dirty.add(key)
+        return entry
+
+    def _pend(self, entry: Entry, item: Item) -> None:
+        entry.pending = (*entry.pending, item)
+        entry.refresh()
+
+    def _fold(self, entry: Entry, item: Item) -> None:
+        assert item.log_seq is not None
+        e = item.envelope
+        entry.pending = tuple(p for p in entry.pending if (p.envelope.event_id, p.envelope.site) != (e.event_id, e.site))
+        if item.twin != TWIN_SAME:
+            entry.folded = fold(entry.key[0], entry.folded, item.payload, item.stamp(item.log_seq))
+            entry.recent = (*entry.recent[-RECENT_EVENTS_MAX + 1 :], (e.event_id, hash(bytes(e.payload))))
+        entry.count += 1
+        entry.position = item.log_seq
+        entry.refresh()
+
+    # --- what follows from a change ----------------------------------------------------------------------------------
+
+    async def _derive(self, entry: Entry, before: Any, batch: Sequence[Item]) -> None:
+        kind, aggregate_id = entry.key
+        state = entry.current
+        if kind == "unit":
+            self._derive_assignments(before, state)
+        elif kind == "handover":
+            await self._derive_handover(state, batch)
+        elif kind == "incident":
+            into = getattr(state, "merged_into", None)
+            if into and self.parent.get(aggregate_id) != into and self.root(into) != aggregate_id:
+                await self.prepare([("incident", into)])
+                await self._merge(aggregate_id, into, batch)
+            for handover_id in state.handover_ids:
+                if ("handover", handover_id) in self.entries:
+                    self.dirty.add(("handover", handover_id))
+
+    def _derive_assignments(self, before: Any, after: Any) -> None:
+        old = {a.assignment_id: a for a in (before.assignments if before else ())}
+        for assignment in after.assignments:
+            if old.get(assignment.assignment_id) != assignment:
+                self._put_assignment(assignment)
+        gone = set(old) - {a.assignment_id for a in after.assignments}
+        for assignment_id in gone:
+            if old[assignment_id].active:
+                self._drop_assignment(old[assignment_id])
+
+    def _put_assignment(self, assignment: AssignmentState) -> None:
+        case = self._case(assignment.incident_id)
+        case[assignment.assignment_id] = assignment
+        self.dirty_assignments[assignment.assignment_id] = assignment
+        self._dirty_incident(assignment.incident_id)
+
+    def _drop_assignment(self, assignment: AssignmentState) -> None:
+        """Forget a claim that never reached the LOG and was folded away."""
+        case = self._case(assignment.incident_id)
+        if case.pop(assignment.assignment_id, None) is not None:
+            ended = msgspec.structs.replace(assignment, active=False, state="displaced")
+            self.dirty_assignments[assignment.assignment_id] = ended
+            self._dirty_incident(assignment.incident_id)
+
+    def _case(self, incident_id: str) -> dict[str, AssignmentState]:
+        case = self.assignments.setdefault(incident_id, {})
+        if incident_id not in self._saved_assignments:
+            self._saved_assignments[incident_id] = dict(case)
+        return case
+
+    def _dirty_incident(self, incident_id: str) -> None:
+        for key in (("incident", incident_id), ("incident", self.root(incident_id))):
+            if key in self.entries:
+                if key not in self._saved:
+                    self._saved[key] = self.entries[key].snapshot()
+                self.dirty.add(key)
+
+    async def _derive_handover(self, state: Any, batch: Sequence[Item]) -> None:
+        incidents = state.incident_ids
+        await self.prepare([("incident", i) for i in incidents])
+        for incident_id in incidents:
+            self._dirty_incident(incident_id)
+        for member in incidents[1:]:
+            if self.parent.get(member) != incidents[0] and member != incidents[0]:
+                await self._merge(member, incidents[0], batch)
+        if incidents and incidents[0] in self.parent and self.parent[incidents[0]] in incidents:
+            self._unjoin(incidents[0])
+            await self._refold(incidents[0], batch)
+
+    def _join(self, member: str, root: str) -> None:
+        if member == root or self.parent.get(member) == root:
+            return
+        if member not in self._saved_parent:
+            self._saved_parent[member] = self.parent.get(member)
+        self._unjoin(member)
+        self.parent[member] = root
+        self.members.setdefault(root, set()).add(member)
+
+    def _unjoin(self, member: str) -> None:
+        old = self.parent.pop(member, None)
+        if old is not None:
+            self._saved_parent.setdefault(member, old)
+            self.members[old].discard(member)
+
+    def _join_handover(self, incident_ids: Sequence[str]) -> None:
+        for member in incident_ids[1:]:
+            self._join(member, incident_ids[0])
+
+    async def _merge(self, member: str, root: str, batch: Sequence[Item]) -> None:
+        if root in self.case_members(member):
+            self._unjoin(root)
+        self._join(member, root)
+        await self._refold(self.root(root), batch)
+        await self._refold(member, batch)
+
+    async def _refold(self, incident_id: str, batch: Sequence[Item]) -> None:
+        """Fold an incident again from the LOG, with the events of what is merged into it."""
+        group: list[Key] = [("incident", i) for i in (incident_id, *self.case_members(incident_id))]
+        await self.prepare(group)
+        wanted = set(group)
+        stored = await self._loader.load_events(group)
+        last = stored[-1].log_seq if stored else 0
+        fresh = [i for i in batch if (i.log_seq or 0) > (last or 0) and wanted & set(self._topics(i))]
+        entry = self._writable(("incident", incident_id))
+        entry.folded, entry.count, entry.position, entry.recent, entry.pending = None, 0, None, (), ()
+        for item in (*stored, *fresh):
+            self._fold(entry, item)
+        entry.pending = tuple(item for item in self.pending.values() if wanted & set(self._topics(item)))
+        entry.refresh()
+
+    # --- transactions ------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Start to remember what changes."""
+        self._saved.clear()
+        self._saved_assignments.clear()
+        self._saved_pending.clear()
+        self._saved_parent.clear()
+        self.dirty.clear()
+        self.dirty_assignments.clear()
+
+    def rollback(self) -> None:
+        """Undo everything since ``begin``: the store did not take it."""
+        for key, saved in self._saved.items():
+            if saved is None:
+                self.entries.pop(key, None)
+            else:
+                self.entries[key].restore(saved)
+        self.assignments.update(self._saved_assignments)
+        for mark, item in self._saved_pending.items():
+            if item is None:
+                self.pending.pop(mark, None)
+            else:
+                self.pending[mark] = item
+        for member, root in self._saved_parent.items():
+            self._unjoin(member)
+            if root is not None:
+                self.parent[member] = root
+                self.members.setdefault(root, set()).add(member)
+        self.begin()
+
+    def trim(self, entries_max: int) -> None:
+        """Forget idle aggregates above ``entries_max``, oldest first; never those with pending events, nor units."""
+        excess = len(self.entries) - entries_max
+        if excess <= 0:
+            return
+        for key in [k for k, e in self.entries.items() if k[0] in ("incident", "handover") and not e.pending][:excess]:
+            if self._is_settled(key):
+                del self.entries[key]
+                self.assignments.pop(key[1], None)
+
+    def _is_settled(self, key: Key) -> bool:
+        if key[0] == "handover":
+            state = self.entries[key].current
+            return all(("incident", i) not in self.entries for i in (state.incident_ids if state else ()))
+        state = self.entries[key].current
+        return state is not None and state.state == "closed"
+
+
+def _incidents_of(payload: Event) -> tuple[str, ...]:
+    match payload:
+        case UnitAssigned() | AssignmentCancelled() | IncidentOpened():
+            return (payload.incident_id,)
+        case UnitStatusReported():
+            return (payload.incident_id,) if payload.incident_id else ()
+        case IncidentMerged():
+            return (payload.into,)
+        case _:
+            return ()

@@ -1,0 +1,1 @@
+"""Builds the console (placeholder until its sources land)."""

@@ -1,0 +1,13 @@
+"""Why a local cluster does not start."""
+
+
+class LocalError(Exception):
+    """The sites cannot be started or driven; the text is one clear line for the person at the terminal."""
+
+
+class RefusedError(LocalError):
+    """Asked for something that cannot work here (a directory in use or hidden, a port taken, a server missing)."""
+
+
+class StartError(LocalError):
+    """A process did not become ready; the text names it and carries the end of its log."""

@@ -1,0 +1,314 @@
+"""This site's PostgreSQL as the one place where events and their effect are committed together.
+
+One connection, one writer at a time (``lock``). Losing the connection makes the store unavailable: what was not
+acknowledged is dropped, and the owner reloads everything after ``connect`` succeeds again.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import tuple_row
+
+from granslos.application.world import TWIN_OTHER, Item, Key, Stored
+from granslos.contract.envelope import decode_envelope, decode_payload, event_hash
+from granslos.contract.errors import ContractError, StoreUnavailableError
+from granslos.domain.unit import AssignmentState
+from granslos.projection import rows as row_sql
+from granslos.runtime import limits
+
+
+class SiteState(msgspec.Struct, kw_only=True):
+    """The one row that says where this site stands."""
+
+    site: str
+    generation: int = 0
+    journal_head: int = 0
+    journal_hash: str = "0" * 64
+    next_serial: int = 1
+    serial_day: str = ""
+    log_cursor: int = 0
+    log_identity: str = ""
+
+
+_STATE_COLUMNS = ("generation", "journal_head", "journal_hash", "next_serial", "serial_day", "log_cursor", "log_identity")
+# The columns come from the constant above.
+_STATE_UPDATE = "update site_state set " + ", ".join(f"{c} = %s" for c in _STATE_COLUMNS)
+_STATE_SELECT = "select site, " + ", ".join(_STATE_COLUMNS) + " from site_state"
+_LOG = (
+    "insert into event_log (log_seq, site, generation, jseq, event_id, type, command_id, at, late, twin, topics, hash, body) "
+    "select a, b, c, d, e, f, g, h, i, j, string_to_array(k, ' '), l, m from unnest(%s::bigint[], %s::text[], %s::integer[], "
+    "%s::bigint[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::boolean[], %s::smallint[], %s::text[], "
+    "%s::text[], %b::bytea[]) as t (a, b, c, d, e, f, g, h, i, j, k, l, m) on conflict (log_seq) do nothing"
+)
+_COMMANDS = (
+    "insert into command (command_id, command_hash, aggregate, aggregate_id, status) "
+    "select * from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::integer[]) on conflict (command_id) do nothing"
+)
+_JOURNAL = (
+    "insert into journal (generation, jseq, event_id, hash, subject, body) "
+    "select * from unnest(%s::integer[], %s::bigint[], %s::text[], %s::text[], %s::text[], %b::bytea[]) "
+    "on conflict (generation, jseq) do nothing"
+)
+_PARK = (
+    "insert into parked_event (event_id, log_seq, type, topics, reason, body) values (%s, %s, %s, %s, %s, %s) "
+    "on conflict (event_id) do nothing"
+)
+
+JournalRow = tuple[int, int, str, str, str, bytes]
+"""generation, jseq, event id, hash, subject, body."""
+CommandRow = tuple[str, str, str, str, int]
+"""command id, command hash, aggregate, aggregate id, status."""
+
+
+class Store:
+    """The write connection of one site."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._connection: AsyncConnection[Any] | None = None
+        self.lock = asyncio.Lock()
+
+    @property
+    def is_connected(self) -> bool:
+        """Tell whether the connection is believed to work."""
+        return self._connection is not None and not self._connection.closed
+
+    async def connect(self) -> None:
+        """Open the write connection.
+
+        Raises:
+            StoreUnavailableError: PostgreSQL does not answer within the bound.
+        """
+        await self.close()
+        try:
+            self._connection = await AsyncConnection.connect(
+                self._dsn,
+                autocommit=True,
+                connect_timeout=limits.STORE_CONNECT_TIMEOUT_SECONDS,
+                row_factory=tuple_row,
+                prepare_threshold=1,
+                application_name="granslos-writer",
+                options=f"-c statement_timeout={limits.STORE_STATEMENT_TIMEOUT_MILLISECONDS} -c synchronous_commit=on",
+            )
+        except (psycopg.Error, OSError) as error:
+            raise StoreUnavailableError(f"PostgreSQL does not answer: {type(error).__name__}") from error
+
+    async def close(self) -> None:
+        """Close the connection, if open."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    def _require(self) -> AsyncConnection[Any]:
+        if self._connection is None or self._connection.closed:
+            raise StoreUnavailableError("PostgreSQL is not connected")
+        return self._connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator["Transaction"]:
+        """Commit everything in the block with one fsync, or nothing.
+
+        Raises:
+            StoreUnavailableError: the commit failed or its outcome is unknown.
+        """
+        connection = self._require()
+        try:
+            async with asyncio.timeout(limits.STORE_COMMIT_TIMEOUT_SECONDS):
+                async with connection.pipeline(), connection.transaction():
+                    yield Transaction(connection)
+        except psycopg.DataError:
+            raise
+        except (psycopg.Error, OSError, TimeoutError) as error:
+            await self._drop(connection)
+            raise StoreUnavailableError(f"commit failed: {type(error).__name__}") from error
+
+    async def _drop(self, connection: AsyncConnection[Any]) -> None:
+        """Give the connection up without waiting for a hung server."""
+        self._connection = None
+        connection.pgconn.finish()
+
+    async def _read(self, query: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        connection = self._require()
+        try:
+            async with asyncio.timeout(limits.STORE_COMMIT_TIMEOUT_SECONDS):
+                cursor = await connection.execute(query, parameters, binary=True)
+                return await cursor.fetchall()
+        except (psycopg.Error, OSError, TimeoutError) as error:
+            await self._drop(connection)
+            raise StoreUnavailableError(f"read failed: {type(error).__name__}") from error
+
+    # --- site state --------------------------------------------------------------------------------------------------
+
+    async def site_state(self, site: str) -> SiteState:
+        """Return where this site stands; makes the row at the first start."""
+        connection = self._require()
+        await connection.execute("insert into site_state (site) values (%s) on conflict do nothing", [site])
+        found = await self._read(_STATE_SELECT, [])
+        return SiteState(site=found[0][0], **dict(zip(_STATE_COLUMNS, found[0][1:], strict=True)))
+
+    async def probe(self) -> None:
+        """Commit a probe row with fsync: proof that this site can make something durable now."""
+        async with self.transaction() as tx:
+            await tx.probe()
+
+    # --- loader (application.world.Loader) ----------------------------------------------------------------------------
+
+    async def load(self, keys: Sequence[Key]) -> Mapping[Key, Stored]:
+        """Return the stored aggregates among ``keys``."""
+        found: dict[Key, Stored] = {}
+        by_kind: dict[str, list[str]] = {}
+        for kind, aggregate_id in keys:
+            by_kind.setdefault(kind, []).append(aggregate_id)
+        for kind, ids in by_kind.items():
+            if kind not in row_sql.COLUMNS:
+                continue
+            for aggregate_id, folded in await self._read(
+                f"select id, folded from {kind} where id = any(%s) and folded is not null",  # noqa: S608 -- kind is checked above
+                [ids],
+            ):
+                found[kind, aggregate_id] = row_sql.unpack(kind, folded)
+        return found
+
+    async def load_assignments(self, incident_ids: Sequence[str]) -> Sequence[AssignmentState]:
+        """Return all assignments of these incidents."""
+        found = await self._read("select folded from assignment where incident_id = any(%s)", [list(incident_ids)])
+        return [row_sql.unpack_assignment(row[0]) for row in found]
+
+    async def load_merged(self, incident_ids: Sequence[str]) -> Sequence[tuple[str, str]]:
+        """Return (member, root) of the incidents merged into one of these, or one of these into another."""
+        ids = list(incident_ids)
+        found = await self._read(
+            "select id, merged_into from incident where merged_into is not null and (merged_into = any(%s) or id = any(%s))",
+            [ids, ids],
+        )
+        return [(row[0], row[1]) for row in found]
+
+    async def load_events(self, keys: Sequence[Key]) -> Sequence[Item]:
+        """Return the LOG's events of these aggregates, in LOG order; parked ones are left out."""
+        found = await self._read(
+            "select log_seq, late, twin, body from event_log where topics && %s order by log_seq",
+            [[f"{kind}:{aggregate_id}" for kind, aggregate_id in keys]],
+        )
+        return [item for row in found if (item := stored_item(*row)) is not None]
+
+    async def seen_commands(self, command_ids: Sequence[str]) -> dict[str, tuple[str, str, str, int]]:
+        """Return hash, aggregate, aggregate id and status of the commands among these that took effect."""
+        found = await self._read(
+            "select command_id, command_hash, aggregate, aggregate_id, status from command where command_id = any(%s)",
+            [list(command_ids)],
+        )
+        return {row[0]: (row[1], row[2], row[3], row[4]) for row in found}
+
+    async def logged_payloads(self, event_ids: Sequence[str]) -> dict[str, bytes]:
+        """Return the first LOG body of each of these event ids that is in ``event_log``."""
+        found = await self._read(
+            "select distinct on (event_id) event_id, body from event_log where event_id = any(%s) order by event_id, log_seq",
+            [list(event_ids)],
+        )
+        return {row[0]: row[1] for row in found}
+
+    # --- journal -------------------------------------------------------------------------------------------------------
+
+    async def journal_after(self, generation: int, jseq: int, count_max: int) -> list[JournalRow]:
+        """Return this site's journal after a place, in order, at most ``count_max`` rows."""
+        found = await self._read(
+            "select generation, jseq, event_id, hash, subject, body from journal "
+            "where (generation, jseq) > (%s, %s) order by generation, jseq limit %s",
+            [generation, jseq, count_max],
+        )
+        return [tuple(row) for row in found]  # type: ignore[misc]
+
+    async def journal_hash(self, generation: int, jseq: int) -> str | None:
+        """Return the hash of a journal event, or None when it is not in this journal."""
+        found = await self._read("select hash from journal where generation = %s and jseq = %s", [generation, jseq])
+        return found[0][0] if found else None
+
+    async def journal_pending(self) -> list[Item]:
+        """Return the journal's events that ``event_log`` does not have yet, in order."""
+        found = await self._read(
+            "select j.body from journal j where not exists (select from event_log l where l.site = "
+            "(select site from site_state) and l.generation = j.generation and l.jseq = j.jseq) "
+            "order by j.generation, j.jseq",
+            [],
+        )
+        return [item for row in found if (item := stored_item(None, False, 0, row[0])) is not None]
+
+    async def parked_topics(self) -> set[Key]:
+        """Return the aggregates that have parked events."""
+        found = await self._read("select distinct unnest(topics) from parked_event", [])
+        return {(row[0].split(":", 1)[0], row[0].split(":", 1)[1]) for row in found}
+
+    async def last_of_site(self, site: str) -> tuple[int, int, str]:
+        """Return generation, jseq and hash of the last journal event of ``site`` in ``event_log`` (zeros when none)."""
+        found = await self._read(
+            "select generation, jseq, hash from event_log where site = %s and jseq > 0 "
+            "order by generation desc, jseq desc limit 1",
+            [site],
+        )
+        return (found[0][0], found[0][1], found[0][2]) if found else (0, 0, "0" * 64)
+
+    async def keys_of(self, kind: str, only_pending: bool = False) -> list[Key]:
+        """Return the keys of all stored aggregates of a kind."""
+        assert kind in row_sql.COLUMNS
+        condition = " where pending" if only_pending else ""
+        found = await self._read(f"select id from {kind}{condition}", [])  # noqa: S608 -- kind is checked above
+        return [(kind, row[0]) for row in found]
+
+    async def live_incidents(self) -> list[Key]:
+        """Return the keys of all incidents that are neither closed nor merged."""
+        found = await self._read("select id from incident where state not in ('closed', 'merged')", [])
+        return [("incident", row[0]) for row in found]
+
+
+def stored_item(log_seq: int | None, late: bool, twin: int, body: bytes) -> Item | None:
+    """Rebuild an item from its stored bytes; None when this release cannot read it (it is parked)."""
+    try:
+        envelope = decode_envelope(body)
+        payload = decode_payload(envelope)
+    except ContractError:
+        return None
+    assert twin <= TWIN_OTHER
+    return Item(envelope, payload, bytes(body), event_hash(body), late, log_seq, twin)
+
+
+class Transaction:
+    """What may be written in one commit."""
+
+    def __init__(self, connection: AsyncConnection[Any]) -> None:
+        self.connection = connection
+
+    async def journal(self, rows: Sequence[JournalRow]) -> None:
+        """Append to the journal; a row that is there already is kept."""
+        if rows:
+            await self.connection.execute(_JOURNAL, [list(column) for column in zip(*rows, strict=True)])
+
+    async def commands(self, rows: Sequence[CommandRow]) -> None:
+        """Remember commands that took effect; the first wins."""
+        if rows:
+            await self.connection.execute(_COMMANDS, [list(column) for column in zip(*rows, strict=True)])
+
+    async def log(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Append to ``event_log``; topics joined by blanks."""
+        if rows:
+            await self.connection.execute(_LOG, [list(column) for column in zip(*rows, strict=True)])
+
+    async def rows(self, rows: row_sql.Rows) -> None:
+        """Write the read model's changes."""
+        await rows.write(self.connection)
+
+    async def state(self, state: SiteState) -> None:
+        """Write where this site stands now."""
+        await self.connection.execute(_STATE_UPDATE, [getattr(state, column) for column in _STATE_COLUMNS])
+
+    async def park(self, item: tuple[str, int, str, list[str], str, bytes]) -> None:
+        """Park an event: id, LOG sequence, type, topics, reason, body."""
+        await self.connection.execute(_PARK, item)
+
+    async def probe(self) -> None:
+        """Change the probe row."""
+        await self.connection.execute("update site_state set probe = probe + 1")

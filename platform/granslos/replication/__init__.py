@@ -1,0 +1,1 @@
+"""Forwarder, presence, desks' authority, takeover, reconciliation, hub guard: what makes several sites one."""

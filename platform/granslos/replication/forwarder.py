@@ -1,0 +1,259 @@
+"""Copies this site's journal into the LOG, in order and exactly once, however often it or the hubs are killed.
+
+Its cursor is the last own message in the LOG, read from the LOG's leader at every start and after every error; its batches
+carry a chain check against that message. It never continues on a LOG whose last own event is not in its journal.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+from structlog import get_logger
+
+from granslos.application.ports import Change
+from granslos.application.world import Item
+from granslos.contract.envelope import decode_envelope, decode_payload, event_hash
+from granslos.contract.errors import ForeignTailError, LogUnavailableError, StoreUnavailableError
+from granslos.contract.events import DeskMoved
+from granslos.contract.subjects import log_subject
+from granslos.projection.store import JournalRow
+from granslos.runtime import limits, metrics
+from granslos.stream.log import Log, TailMovedError
+
+log = get_logger(__name__)
+
+
+class Cursor(msgspec.Struct, frozen=True):
+    """Where the forwarder stands: its last journal event in the LOG, and the LOG sequence of its last own message."""
+
+    generation: int
+    jseq: int
+    log_seq: int
+    hash: str = "0" * 64
+
+
+class JournalSource(Protocol):
+    """Reads the journal, on a connection of its own: forwarding must not wait for the write lock."""
+
+    async def journal_after(self, generation: int, jseq: int, count_max: int) -> list[JournalRow]:
+        """Return the journal after a place, in order."""
+        ...
+
+    async def journal_hash(self, generation: int, jseq: int) -> str | None:
+        """Return the hash of a journal event, or None."""
+        ...
+
+
+class Forwarder:
+    """One task; listens to the writer, tells waiting commands when they are in the LOG."""
+
+    def __init__(self, site: str, source: JournalSource, stream: Log) -> None:
+        self._site, self._source, self._log = site, source, stream
+        self._fresh: deque[JournalRow] = deque(maxlen=limits.FORWARDER_MEMORY_EVENTS_MAX)
+        self._wake = asyncio.Event()
+        self._waiting: dict[tuple[int, int], asyncio.Future[int]] = {}
+        self.cursor: Cursor | None = None
+        self.head: tuple[int, int] = (0, 0)
+        self.on_fenced: Callable[[DeskMoved], None] = lambda marker: None
+        self.on_halted: Callable[[str], None] = lambda reason: None
+        self.halted: str | None = None
+        self._marker_follows = False
+        self._paused = asyncio.Event()
+        self._paused.set()
+        self._idle = asyncio.Event()
+
+    # --- from the writer ---------------------------------------------------------------------------------------------
+
+    def committed(self, items: Sequence[Item], changes: Sequence[Change]) -> None:
+        """Take newly journalled events (a ``Listener``)."""
+        for item in items:
+            e = item.envelope
+            self._fresh.append(
+                (e.generation, e.jseq, e.event_id, item.hash, log_subject(e.site, e.aggregate, e.id), item.body)
+            )
+            self.head = (e.generation, e.jseq)
+        self._idle.clear()
+        self._wake.set()
+
+    @property
+    def backlog(self) -> int:
+        """Return how many journal events are not known to be in the LOG (exact within a generation)."""
+        if self.cursor is None or self.cursor.generation != self.head[0]:
+            return self.head[1]
+        return self.head[1] - self.cursor.jseq
+
+    async def in_log(self, generation: int, jseq: int, timeout: float) -> int | None:
+        """Wait until a journal event is in the LOG.
+
+        Returns:
+            Its LOG sequence; 0 when it is there but only the projector knows where; None after ``timeout`` seconds.
+        """
+        if self.cursor and (generation, jseq) <= (self.cursor.generation, self.cursor.jseq):
+            return self.cursor.log_seq if jseq == self.cursor.jseq and not self._marker_follows else 0
+        if timeout <= 0:
+            return None
+        key = (generation, jseq)
+        future = self._waiting.get(key)
+        if future is None:
+            future = self._waiting[key] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(timeout):
+                return await asyncio.shield(future)
+        except TimeoutError:
+            return None
+        finally:
+            if not future.done():
+                self._waiting.pop(key, None)
+
+    # --- planned takeover --------------------------------------------------------------------------------------------
+
+    async def drained(self, timeout: float) -> bool:
+        """Wait until all that is journalled is in the LOG; False after ``timeout`` seconds."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._idle.wait()
+                return True
+        except TimeoutError:
+            return False
+
+    async def append_marker(self, subject: str, marker: bytes) -> int:
+        """Append an epoch marker behind the journal's tail, with this site's own chain check.
+
+        Raises:
+            LogUnavailableError: not drained, or no leader.
+            TailMovedError: somebody was faster.
+        """
+        self._paused.clear()
+        try:
+            if self.cursor is None or not self._idle.is_set():
+                raise LogUnavailableError("the journal is not drained")
+            seq = await self._log.append(self._site, [(subject, marker)], self.cursor.log_seq)
+            self.cursor = msgspec.structs.replace(self.cursor, log_seq=seq)
+            self._marker_follows = True
+            return seq
+        finally:
+            self._paused.set()
+            self._wake.set()
+
+    # --- the task ----------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Forward for ever; halts (and says so) only on a foreign tail."""
+        while self.halted is None:
+            try:
+                await self._session()
+            except TailMovedError:
+                metrics.FORWARDER_CHAIN_CHECKS_FAILED.inc()
+            except (LogUnavailableError, StoreUnavailableError) as error:
+                metrics.FORWARDER_RETRIES.inc()
+                log.debug("forwarder_retries", reason=str(error))
+                await asyncio.sleep(limits.FORWARDER_RETRY_SECONDS)
+            except ForeignTailError as error:
+                self.halted = str(error)
+                log.error("forwarder_halted", reason=str(error))
+                self.on_halted(str(error))
+
+    async def find_cursor(self) -> Cursor:
+        """Read this site's tail in the LOG and check that it is in the journal.
+
+        Raises:
+            LogUnavailableError: no leader.
+            ForeignTailError: the tail is not in the journal of the running generation.
+        """
+        message = await self._log.last_of_site(self._site)
+        if message is None:
+            return Cursor(0, 0, 0)
+        envelope = decode_envelope(message.data)
+        if envelope.is_marker:
+            marker = decode_payload(envelope)
+            assert isinstance(marker, DeskMoved)
+            self.on_fenced(marker)
+            found = Cursor(marker.tail_generation, marker.tail_jseq, message.seq, marker.tail_hash)
+            self._marker_follows = True
+        else:
+            found = Cursor(envelope.generation, envelope.jseq, message.seq, event_hash(message.data))
+        await self._check(found)
+        return found
+
+    async def _check(self, tail: Cursor) -> None:
+        if tail.jseq == 0:
+            return
+        own = await self._source.journal_hash(tail.generation, tail.jseq)
+        if own == tail.hash:
+            return
+        if own is None and tail.generation < self.head[0]:
+            log.warning("forwarder_tail_of_lost_generation", generation=tail.generation, jseq=tail.jseq)
+            return
+        raise ForeignTailError(f"the LOG's last own event ({tail.generation}, {tail.jseq}) is not in this journal")
+
+    async def _session(self) -> None:
+        self.cursor = cursor = await self.find_cursor()
+        self._settle(cursor)
+        while True:
+            await self._paused.wait()
+            assert self.cursor is not None
+            batch = await self._next(self.cursor)
+            if not batch:
+                self._idle.set()
+                self._wake.clear()
+                if await self._next(self.cursor):
+                    continue
+                await self._wake.wait()
+                continue
+            messages = [(row[4], row[5]) for row in batch]
+            last = await self._log.append(self._site, messages, self.cursor.log_seq)
+            metrics.FORWARDED_EVENTS.inc(len(batch))
+            self._advance(batch, last)
+
+    def _advance(self, batch: Sequence[JournalRow], last: int) -> None:
+        first = last - len(batch) + 1
+        for n, row in enumerate(batch):
+            future = self._waiting.pop((row[0], row[1]), None)
+            if future is not None and not future.done():
+                future.set_result(first + n)
+        generation, jseq, _, digest, _, _ = batch[-1]
+        self.cursor = Cursor(generation, jseq, last, digest)
+        self._marker_follows = False
+        metrics.JOURNAL_BACKLOG_EVENTS.set(self.backlog)
+
+    def _settle(self, cursor: Cursor) -> None:
+        """Answer those who wait for events that turn out to be in the LOG; their exact place is the projector's to tell."""
+        for key in [k for k in self._waiting if k <= (cursor.generation, cursor.jseq)]:
+            future = self._waiting.pop(key)
+            if not future.done():
+                future.set_result(0)
+
+    async def _next(self, cursor: Cursor) -> list[JournalRow]:
+        place = (cursor.generation, cursor.jseq)
+        if place >= self.head:
+            self._forget(place)
+            return []
+        self._forget(place)
+        if self._fresh and self._follows(place, self._fresh[0]):
+            return _bounded(self._fresh)
+        rows = await self._source.journal_after(*place, limits.FORWARDER_BATCH_EVENTS_MAX)
+        return _bounded(rows)
+
+    def _forget(self, place: tuple[int, int]) -> None:
+        with contextlib.suppress(IndexError):
+            while (self._fresh[0][0], self._fresh[0][1]) <= place:
+                self._fresh.popleft()
+
+    @staticmethod
+    def _follows(place: tuple[int, int], row: JournalRow) -> bool:
+        return (row[0], row[1]) == (place[0], place[1] + 1)
+
+
+def _bounded(rows: Sequence[JournalRow] | deque[JournalRow]) -> list[JournalRow]:
+    """Return the first rows within the batch's bounds of events and bytes; at least one."""
+    batch: list[JournalRow] = []
+    size = 0
+    for row in rows:
+        size += len(row[5]) + len(row[4]) + limits.LOG_MESSAGE_OVERHEAD_BYTES
+        if batch and (len(batch) >= limits.FORWARDER_BATCH_EVENTS_MAX or size > limits.FORWARDER_BATCH_BYTES_MAX):
+            break
+        batch.append(row)
+    return batch
