@@ -1,4 +1,4 @@
-"""The road graph: places joined to their neighbours over land, with driving times. Computed, not surveyed: see README.md."""
+"""The road graph: places joined to their neighbours over land, with driving times. Computed, see README.md."""
 
 import heapq
 import math
@@ -13,7 +13,7 @@ from shapely.geometry.base import BaseGeometry
 
 EARTH_METRES = 6_371_008.8
 MERIDIAN_DEGREES = 15.5
-"""Central meridian of the transverse Mercator used for lengths over water; its scale is right within 0.7 % in Sweden."""
+"""Central meridian of the transverse Mercator for lengths over water; its scale is right within 0.7 % in Sweden."""
 NEIGHBOURS = 32
 """How many nearest places are looked at when edges are proposed."""
 DETOUR = 1.2
@@ -35,7 +35,7 @@ WATER_METRES_MAX = 1_000.0
 STRETCH_MAX = 1.02
 """How much longer a way over other edges may be for an edge to be left out."""
 BENDS = (0.1, 0.2, 0.3, 0.4)
-"""Where the straight line crosses water a road may bend round it: sideways by these shares of the length, at the middle."""
+"""Where the straight line crosses water a road may bend round it: sideways in the middle, by these shares of it."""
 BENT_METRES_MAX = 60_000.0
 # Road bridges over water that the coarse outlines show kilometres wide, by the places at their ends.
 BRIDGES = (
@@ -117,7 +117,9 @@ class Land:
         self._land = land
         shapely.prepare(land)
         self._ways: dict[tuple[int, int], float | None] = {}
-        self._island = {i: n for n, names in enumerate(ISLANDS) for i, node in enumerate(nodes) if names & {node.name, node.area}}
+        self._island = {
+            i: n for n, names in enumerate(ISLANDS) for i, node in enumerate(nodes) if names & {node.name, node.area}
+        }
 
     def same_island(self, a: int, b: int) -> bool:
         """Tell whether both are on the mainland, or on the same listed island."""

@@ -1,4 +1,4 @@
-"""Invented ambulance stations at real places: where they would save most waiting. No open list of Swedish ones exists."""
+"""Invented ambulance stations at real places, where they save most waiting: no open list of Swedish ones exists."""
 
 import heapq
 import math

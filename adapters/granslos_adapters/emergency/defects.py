@@ -6,7 +6,7 @@ from granslos_adapters.emergency.texts import fit
 
 
 class Defects:
-    """A bounded list of defects; ``at(place)`` gives a recorder for a part of the message that adds to the same list."""
+    """A bounded list of defects; ``at(place)`` gives a recorder for a part of the message, adding to the same list."""
 
     __slots__ = ("_items", "_where")
 

@@ -20,5 +20,7 @@ POINTS_MAX = 2_000
 RADIUS_METRES_MAX = 1_000_000.0
 BLOCKS_MAX = 100
 """Additional-data blocks read of one document."""
-VALUES_MAX = 2_000
-"""Values kept of one block or alert."""
+VALUES_MAX = 500
+"""Values read of one block or alert."""
+KEPT_CHARACTERS_MAX = 2_000
+"""Characters of one part that is kept as it was; the whole message stays raw."""

@@ -1,6 +1,6 @@
 """Coordinates: which system they are in, whether they can be true, and what the sender may have meant.
 
-A position is never silently corrected: a doubtful one is kept as it came, marked not usable, with a suggestion beside it.
+A position is never silently corrected: a doubtful one is kept as it came, marked not usable, a suggestion beside it.
 Bounds of the Swedish systems: Lantmäteriet, SWEREF 99 TM (EPSG:3006) and RT 90 2.5 gon V (EPSG:3021).
 """
 
@@ -23,7 +23,9 @@ EARTH_RADIUS_METRES = 6_371_008.8
 
 _SWEREF99TM = 3006
 _RT90 = 3021
-_DEGREES_MINUTES = re.compile(r"^([NS])?(\d{1,3})[:° ](\d{1,2}(?:\.\d+)?)(?:[:' ](\d{1,2}(?:\.\d+)?))?[\"']*\s*([NSEW])?$")
+_DEGREES_MINUTES = re.compile(
+    r"^([NS])?(\d{1,3})[:° ](\d{1,2}(?:\.\d+)?)(?:[:' ](\d{1,2}(?:\.\d+)?))?[\"']*\s*([NSEW])?$"
+)
 _COMPACT = re.compile(r"^N(\d{2})(\d{4})E(\d{3})(\d{4})$")
 
 
@@ -85,7 +87,10 @@ def from_grid(first: float, second: float) -> Suggestion | None:
     for northing, easting, order in ((first, second, ""), (second, first, ", axes swapped")):
         if not NORTHINGS[0] <= northing <= NORTHINGS[1]:
             continue
-        for name, code, (low, high) in (("SWEREF 99 TM", _SWEREF99TM, SWEREF_EASTINGS), ("RT 90", _RT90, RT90_EASTINGS)):
+        for name, code, (low, high) in (
+            ("SWEREF 99 TM", _SWEREF99TM, SWEREF_EASTINGS),
+            ("RT 90", _RT90, RT90_EASTINGS),
+        ):
             if low <= easting <= high:
                 latitude, longitude = to_wgs84(code, northing, easting)
                 if plausible(latitude, longitude):

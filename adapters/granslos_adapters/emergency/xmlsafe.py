@@ -6,6 +6,7 @@ into the end of the bytes is dropped.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import TypeAlias
 
@@ -20,6 +21,8 @@ Element: TypeAlias = etree._Element
 _STRICT = {"resolve_entities": False, "no_network": True, "huge_tree": False, "load_dtd": False, "remove_pis": True}
 _DECLARATION = re.compile(rb"^\s*<\?xml[^>]*\?>", re.DOTALL)
 _TEXT_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>", re.DOTALL)
+_INSTRUCTION = re.compile(rb"<\?[^>]*>")
+_TAG = re.compile(rb"<(/?)([A-Za-z_][\w:.\-]*)[^<>]*?(/?)>")
 _SIMPLE_DOCTYPE = re.compile(rb"<!DOCTYPE\s[^\[>]*>", re.IGNORECASE)
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _BOMS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
@@ -120,8 +123,12 @@ def _lenient(raw: bytes) -> Element | None:
     if not raw:
         return None
     raw = _CONTROL.sub(b" ", _cut_back(raw.strip()))
-    for encoding in (None, "utf-8", "iso-8859-1"):
-        body = raw if encoding is None else _DECLARATION.sub(b"", raw, count=1)
+    bare = _DECLARATION.sub(b"", raw, count=1)
+    attempts = [(None, raw), ("utf-8", bare), ("iso-8859-1", bare)]
+    if b"</" in raw or b"/>" in raw:
+        # Without a root: what is left of a document that lost its beginning.
+        attempts.append(("utf-8", b"<fragment>" + _balanced(_INSTRUCTION.sub(b" ", raw)) + b"</fragment>"))
+    for encoding, body in attempts:
         try:
             parser = etree.XMLParser(recover=True, encoding=encoding, **_STRICT)  # type: ignore[arg-type]
             root: Element | None = etree.fromstring(body, parser)
@@ -138,6 +145,29 @@ def _cut_back(raw: bytes) -> bytes:
     tail = raw[end:]
     opened = tail.find(b"<")
     return raw[:end] + (tail[:opened] if opened >= 0 else b"")
+
+
+def _balanced(raw: bytes) -> bytes:
+    """Drop end tags that nothing opened: they would end the fragment's own root."""
+    opened: list[bytes] = []
+    count: Counter[bytes] = Counter()
+
+    def keep(match: re.Match[bytes]) -> bytes:
+        closing, name, empty = match[1], match[2], match[3]
+        if closing and not count[name]:
+            return b" "
+        if closing:
+            while True:
+                closed = opened.pop()
+                count[closed] -= 1
+                if closed == name:
+                    return match[0]
+        if not empty:
+            opened.append(name)
+            count[name] += 1
+        return match[0]
+
+    return _TAG.sub(keep, raw)
 
 
 def _bounded(root: Element, defects: Defects) -> bool:

@@ -7,7 +7,6 @@ from granslos.application.decisions import Decided, Draft, Elsewhere, Setting, U
 from granslos.application.world import World
 from granslos.contract.commands import BookTransport, CancelBooking
 from granslos.domain import booking as domain
-from granslos.domain import geography
 from granslos.domain.stamp import Rejection
 
 
@@ -17,7 +16,7 @@ def plan_book(command: BookTransport, setting: Setting) -> UseCase:
     def decide(world: World, now: datetime, new_incident_id: Callable[[], str]) -> Decided | Rejection | Elsewhere:
         if command.centre is not None and command.centre not in setting.centres:
             return Rejection("unknown_centre", "No such centre", field="centre", status=422)
-        centre, area = _responsible(command, setting)
+        centre, area = setting.known.centre_of(command.pickup, command.centre)
         gate = setting.gate(centre, "calls")
         if isinstance(gate, Elsewhere):
             return gate
@@ -41,17 +40,6 @@ def plan_book(command: BookTransport, setting: Setting) -> UseCase:
         return Decided(target=("incident", drafts[0].id), drafts=drafts, created=True)
 
     return UseCase((), decide)
-
-
-def _responsible(command: BookTransport, setting: Setting) -> tuple[str, str | None]:
-    served = {area: centre.code for centre in setting.centres.values() for area in centre.areas}
-    area = geography.responsible_area(command.pickup, tuple(sorted(served)), None)
-    if command.centre is not None:
-        return command.centre, area
-    if area in served:
-        return served[area], area
-    own = next((c for c in setting.centres.values() if c.site == setting.site), min(setting.centres.values(), key=lambda c: c.code))
-    return own.code, area
 
 
 def plan_cancel(command: CancelBooking, setting: Setting) -> UseCase:

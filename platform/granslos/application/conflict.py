@@ -8,6 +8,7 @@ from granslos.application.world import Key, World
 from granslos.contract.commands import AcknowledgeConflict
 from granslos.contract.events import ConflictAcknowledged
 from granslos.domain.stamp import Rejection
+from granslos.domain.view import clashes_of
 
 
 def plan(command: AcknowledgeConflict, owner: Key, setting: Setting) -> UseCase:
@@ -15,10 +16,11 @@ def plan(command: AcknowledgeConflict, owner: Key, setting: Setting) -> UseCase:
 
     def decide(world: World, now: datetime, new_incident_id: Callable[[], str]) -> Decided | Rejection | Elsewhere:
         state = world.state(*owner)
-        clash = next((c for c in getattr(state, "clashes", ()) if c.id == command.conflict_id), None)
+        assignments = world.case_assignments(owner[1]) if owner[0] == "incident" else ()
+        clash = next((c for c in clashes_of(state, assignments) if c.id == command.conflict_id), None)
         if clash is None:
             return Rejection("not_found", "No such conflict", status=404)
-        if clash.acknowledged_by is not None:
+        if clash.is_settled:
             return Decided(target=owner)
         event = ConflictAcknowledged(conflict_id=command.conflict_id, by=setting.actor.subject, note=command.note)
         return Decided(target=owner, drafts=(Draft(aggregate=owner[0], id=owner[1], payload=event),))

@@ -11,8 +11,9 @@ from granslos.application.ports import Change, Resource
 from granslos.application.world import Item, Key, World
 from granslos.contract.commands import DeskName
 from granslos.contract.events import Event
-from granslos.contract.places import Actor
+from granslos.contract.places import Actor, Location
 from granslos.domain.centre import Centre
+from granslos.domain.geography import Geography
 from granslos.domain.priorities import Scale
 from granslos.domain.stamp import Context, Rejection
 
@@ -120,26 +121,53 @@ class DeskPort(Protocol):
         ...
 
 
-class Setting(msgspec.Struct, frozen=True, kw_only=True):
-    """What a use case may know besides states: who asks, where, and what this site may decide."""
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What is the same for every command at a site: its code, the scale, the centres, the map."""
 
     site: str
     scale: Scale
     centres: Mapping[str, Centre]
+    geography: Geography
+
+    def centre_of(self, location: Location | None, preferred: str | None = None) -> tuple[str, str | None]:
+        """Return (centre, area) that answer for a place; never refuses (DESIGN §6)."""
+        own = next((c for c in self.centres.values() if c.site == self.site), min(self.centres.values(), key=lambda c: c.code))
+        served = {code: c.code for c in self.centres.values() for code in c.areas}
+        if not served:
+            return preferred or own.code, None
+        receiving = next(iter(own.areas), min(served))
+        area = self.geography.responsible_area(location, tuple(sorted(served)), receiving)
+        return preferred or served.get(area or receiving, own.code), area
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """What a use case may know besides states: who asks, where, and what this site may decide."""
+
+    known: Known
     desks: DeskPort
     actor: Actor
     command_id: str
     provisional: bool = False
     parked: Collection[Key] = frozenset()
 
+    @property
+    def site(self) -> str:
+        """Return this site's code."""
+        return self.known.site
+
+    @property
+    def centres(self) -> Mapping[str, Centre]:
+        """Return all centres by code."""
+        return self.known.centres
+
     def context(self, now: datetime, provisional: bool = False) -> Context:
         """Return the domain's context for a decision at ``now``."""
         return Context(
             now=now,
             actor=self.actor,
-            site=self.site,
+            site=self.known.site,
             command_id=self.command_id,
-            scale=self.scale,
+            scale=self.known.scale,
             provisional=provisional,
         )
 

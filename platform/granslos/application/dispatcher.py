@@ -6,7 +6,7 @@ desks and refused for dispatch desks.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
 import msgspec
@@ -19,6 +19,7 @@ from granslos.application.decisions import (
     Decision,
     DeskPort,
     Elsewhere,
+    Known,
     Seen,
     Setting,
     UseCase,
@@ -44,8 +45,6 @@ from granslos.contract.commands import (
 )
 from granslos.contract.envelope import derive_id, encode, handover_id
 from granslos.contract.errors import AuthorityUnavailableError, StoreUnavailableError
-from granslos.domain.centre import Centre
-from granslos.domain.priorities import Scale
 from granslos.domain.stamp import Rejection
 from granslos.runtime import limits, metrics
 from granslos.runtime.clock import Clock
@@ -118,9 +117,9 @@ def command_hash(payload: object) -> str:
 class Dispatcher:
     """The one way in for commands (a ``CommandPort``)."""
 
-    def __init__(self, site: str, centres: Mapping[str, Centre], scale: Scale, world: World, clock: Clock) -> None:
-        self._site, self._centres, self._scale, self._world, self._clock = site, centres, scale, world, clock
-        self.ports: Ports
+    def __init__(self, known: Known, world: World, clock: Clock, ports: Ports) -> None:
+        self._known, self._site, self._scale = known, known.site, known.scale
+        self._world, self._clock, self.ports = world, clock, ports
 
     async def submit(self, request: CommandRequest) -> Answer:
         """Return the answer to a command; bounded by its deadline."""
@@ -169,9 +168,7 @@ class Dispatcher:
 
     def _setting(self, request: CommandRequest, provisional: bool = False) -> Setting:
         return Setting(
-            site=self._site,
-            scale=self._scale,
-            centres=self._centres,
+            known=self._known,
             desks=self.ports.desks,
             actor=request.actor,
             command_id=request.command_id,
@@ -276,7 +273,7 @@ class Dispatcher:
                 return answer
             if self._clock.monotonic() >= ends - limits.ANSWER_RESERVE_SECONDS:
                 return _unknown("the desk is moving")
-            await self._clock.sleep(limits.ROUTING_RETRY_SECONDS)
+            await asyncio.sleep(limits.ROUTING_RETRY_SECONDS)
 
     async def _pass_on(self, elsewhere: Elsewhere, request: CommandRequest, ends: float) -> Answer | None:
         """Return the authority's answer, or None to look again."""
@@ -312,10 +309,10 @@ class Dispatcher:
 
     def _vouched(self, payload: Any) -> Any:
         """Add what the authority may not have heard yet."""
-        if isinstance(payload, AssignUnit) and payload.priority is None:
+        if isinstance(payload, AssignUnit):
             state = self._world.state("incident", self._world.root(payload.incident_id))
-            if state is not None:
-                return msgspec.structs.replace(payload, priority=state.priority or self._scale.default)
+            if state is not None and state.opened and not state.is_closed:
+                return msgspec.structs.replace(payload, vouched=True, priority=payload.priority or state.priority)
         return payload
 
     # --- handover ----------------------------------------------------------------------------------------------------
@@ -336,9 +333,8 @@ class Dispatcher:
 
     async def _opened_elsewhere(self, command: ReceiveHandover, request: CommandRequest, ends: float) -> Answer:
         """Have the incident opened by the responsible desk, or open it here when that does not answer within the bound."""
-        setting = self._setting(request)
         own_id = handover_id(command.source, command.source_id)
-        centre, area = handover.responsible(command, setting)
+        centre, area = self._known.centre_of(command.location)
         asked = CommandRequest(
             command_id=handover.open_command_id(own_id),
             actor=request.actor,
@@ -353,7 +349,7 @@ class Dispatcher:
             deadline_ms=int(limits.HANDOVER_ROUTING_SECONDS * 1000),
             routed=True,
         )
-        for _ in range(limits.HANDOVER_ROUTING_ATTEMPTS):
+        for _ in range(limits.HANDOVER_ROUTING_ATTEMPTS_MAX):
             serving = self.ports.desks.serving(centre, "calls")
             site = serving.authority
             if self.ports.remote.is_silent(site) or site == self._site:

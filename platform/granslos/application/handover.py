@@ -12,7 +12,7 @@ from granslos.application.decisions import Decided, Draft, Elsewhere, Setting, U
 from granslos.application.world import World
 from granslos.contract.commands import OpenIncident, ReceiveHandover
 from granslos.contract.envelope import handover_id
-from granslos.domain import geography, handover
+from granslos.domain import handover
 from granslos.domain import incident as incident_domain
 from granslos.domain.stamp import Rejection
 
@@ -22,33 +22,18 @@ def open_command_id(handover: str) -> str:
     return f"open-{handover}"
 
 
-def responsible(command: ReceiveHandover, setting: Setting) -> tuple[str, str | None]:
-    """Return (centre, area) that answer for a handover; never refuses (DESIGN §6)."""
-    receiving = next((c for c in setting.centres.values() if c.site == setting.site), None)
-    served = {area: centre.code for centre in setting.centres.values() for area in centre.areas}
-    area = geography.responsible_area(command.location, tuple(sorted(served)), None)
-    if area is not None and area in served:
-        return served[area], area
-    if receiving is not None:
-        return receiving.code, receiving.areas[0] if receiving.areas else None
-    centre = min(setting.centres.values(), key=lambda c: c.code)
-    return centre.code, centre.areas[0] if centre.areas else None
-
-
 def plan(command: ReceiveHandover, setting: Setting) -> UseCase:
     """Plan a fragment's arrival, with the opening when this site serves the responsible desk."""
     own_id = handover_id(command.source, command.source_id)
 
     def decide(world: World, now: datetime, new_incident_id: Callable[[], str]) -> Decided | Rejection | Elsewhere:
         state = world.state("handover", own_id)
-        facts = handover.received(command, setting.context(now), now)
-        if state is not None and handover.has_fragment(state, command):
-            facts = ()
+        facts = handover.received(command, setting.context(now), now, state)
         drafts = [Draft(aggregate="handover", id=own_id, payload=event) for event in facts]
         if state is not None and state.incident_ids:
             root = world.root(state.incident_ids[0])
             return Decided(target=("incident", root), drafts=tuple(drafts))
-        centre, area = responsible(command, setting)
+        centre, area = setting.known.centre_of(command.location)
         gate = setting.gate(centre, "calls")
         if isinstance(gate, Elsewhere):
             return Decided(target=("handover", own_id), drafts=tuple(drafts))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import cast
 
 import msgspec
 
@@ -9,6 +10,7 @@ from granslos.application.decisions import Decided, Draft, Elsewhere, Setting, U
 from granslos.application.world import World
 from granslos.contract.commands import AddNote, AmendIncident, IncidentCommand, MergeIncident
 from granslos.domain import incident as domain
+from granslos.domain.incident import AnyIncidentCommand
 from granslos.domain.stamp import Rejection
 
 _FACTS = (AddNote, AmendIncident)
@@ -23,7 +25,7 @@ def plan(command: IncidentCommand, setting: Setting) -> UseCase:
     def decide(world: World, now: datetime, new_incident_id: Callable[[], str]) -> Decided | Rejection | Elsewhere:
         root = world.root(command.incident_id)
         state = world.state("incident", root)
-        if state is None:
+        if state is None or not state.opened:
             return Rejection("not_found", "No such incident", f"There is no incident {command.incident_id}.", status=404)
         if ("incident", root) in setting.parked:
             return Rejection("parked_event", "This site cannot read all of this incident", "Decide it at another site.")
@@ -36,7 +38,7 @@ def plan(command: IncidentCommand, setting: Setting) -> UseCase:
             if isinstance(gate, Elsewhere):
                 return gate
             (epoch, provisional), desk = gate, "calls"
-        own = msgspec.structs.replace(command, incident_id=root)
+        own = cast(AnyIncidentCommand, msgspec.structs.replace(command, incident_id=root))
         context = setting.context(now, provisional)
         events = domain.decide(state, own, context, assignments=world.case_assignments(root))
         if isinstance(events, Rejection):

@@ -6,7 +6,7 @@ from datetime import datetime
 from granslos.application.decisions import Decided, Draft, Elsewhere, Setting, UseCase
 from granslos.application.world import World
 from granslos.contract.commands import SetDuty
-from granslos.contract.events import DutyChanged
+from granslos.domain import operator as domain
 from granslos.domain.stamp import Rejection
 
 
@@ -17,10 +17,10 @@ def plan(command: SetDuty, setting: Setting) -> UseCase:
         if command.centre not in setting.centres:
             return Rejection("unknown_centre", "No such centre", field="centre", status=422)
         state = world.state("operator", command.user_id)
-        target = ("operator", command.user_id)
-        if state is not None and (state.on, state.centre) == (command.on, command.centre):
-            return Decided(target=target)
-        event = DutyChanged(user_id=command.user_id, on=command.on, centre=command.centre, roles=command.roles)
-        return Decided(target=target, drafts=(Draft(aggregate="operator", id=command.user_id, payload=event),))
+        events = domain.decide_duty(state, command, setting.context(now))
+        if isinstance(events, Rejection):
+            return events
+        drafts = tuple(Draft(aggregate="operator", id=command.user_id, payload=event) for event in events)
+        return Decided(target=("operator", command.user_id), drafts=drafts)
 
     return UseCase([("operator", command.user_id)], decide)

@@ -24,7 +24,7 @@ def plan_register(command: RegisterUnit, setting: Setting) -> UseCase:
         state = world.state("unit", command.unit_id)
         if command.centre not in setting.centres:
             return Rejection("unknown_centre", "No such centre", field="centre", status=422)
-        owner = state.centre if state is not None else command.centre
+        owner = state.centre if state is not None and state.registered else command.centre
         gate = setting.gate(owner, "dispatch")
         if isinstance(gate, Elsewhere):
             return gate
@@ -35,15 +35,16 @@ def plan_register(command: RegisterUnit, setting: Setting) -> UseCase:
 
 
 def plan_assign(command: AssignUnit, setting: Setting) -> UseCase:
-    """Plan a claim. A ``priority`` in the command vouches for an incident that this site has not heard of yet."""
+    """Plan a claim. ``vouched``: the asking site knows the incident, which this one may not have heard of yet."""
 
     def decide(world: World, now: datetime, new_incident_id: Callable[[], str]) -> Outcome:
         state = world.state("unit", command.unit_id)
-        if state is None:
+        if state is None or not state.registered:
             return Rejection(*_NOT_FOUND, f"There is no unit {command.unit_id}.", field="unit_id", status=404)
         root = world.root(command.incident_id)
         incident = world.state("incident", root)
-        if incident is None and command.priority is None:
+        known = incident is not None and incident.opened
+        if not known and not command.vouched:
             return Rejection("not_found", "No such incident", f"There is no incident {command.incident_id}.", status=404)
         if ("unit", command.unit_id) in setting.parked:
             return Rejection("parked_event", "This site cannot read all of this unit", "Assign it at another site.")
@@ -55,20 +56,14 @@ def plan_assign(command: AssignUnit, setting: Setting) -> UseCase:
             state,
             own,
             setting.context(now),
-            incident_priority=(incident.priority if incident is not None else None) or command.priority,
-            incident_open=incident is None or incident.state not in ("closed", "merged"),
+            incident_priority=incident.priority if known else None,
+            incident_open=not known or not (incident.is_closed or incident.merged_into),
         )
-        if not isinstance(events, Rejection) and incident is not None:
-            events = tuple(_with_centre(event, incident.centre) for event in events)
+        if not isinstance(events, Rejection) and known:
+            events = tuple(msgspec.structs.replace(event, incident_centre=incident.centre) for event in events)
         return _decided(command.unit_id, events, state.centre, gate, state, root)
 
     return UseCase([("unit", command.unit_id), ("incident", command.incident_id)], decide)
-
-
-def _with_centre(event: Event, centre: str) -> Event:
-    if isinstance(event, UnitAssigned):
-        return msgspec.structs.replace(event, incident_centre=centre)
-    return event
 
 
 def plan_cancel(command: CancelAssignment, setting: Setting) -> UseCase:
@@ -76,7 +71,7 @@ def plan_cancel(command: CancelAssignment, setting: Setting) -> UseCase:
 
     def decide(world: World, now: datetime, new_incident_id: Callable[[], str]) -> Outcome:
         state = world.state("unit", command.unit_id)
-        if state is None:
+        if state is None or not state.registered:
             return Rejection(*_NOT_FOUND, f"There is no unit {command.unit_id}.", field="unit_id", status=404)
         gate = setting.gate(state.centre, "dispatch")
         if isinstance(gate, Elsewhere):
@@ -95,7 +90,7 @@ def plan_status(command: ReportUnitStatus, setting: Setting) -> UseCase:
 
     def decide(world: World, now: datetime, new_incident_id: Callable[[], str]) -> Outcome:
         state = world.state("unit", command.unit_id)
-        if state is None:
+        if state is None or not state.registered:
             return Rejection(*_NOT_FOUND, f"There is no unit {command.unit_id}.", field="unit_id", status=404)
         events = domain.report_status(state, command, setting.context(now))
         if isinstance(events, Rejection):

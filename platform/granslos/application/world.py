@@ -48,8 +48,8 @@ class Item(msgspec.Struct, frozen=True):
     log_seq: int | None = None
     twin: int = NOT_A_TWIN
 
-    def stamp(self, order: int) -> Stamp:
-        """Return what a fold may know of this event."""
+    def stamp(self, order: int, fold_id: str) -> Stamp:
+        """Return what the fold of aggregate ``fold_id`` may know of this event."""
         e = self.envelope
         return Stamp(
             event_id=e.event_id if self.twin != TWIN_OTHER else derive_id(e.event_id, e.site),
@@ -65,6 +65,8 @@ class Item(msgspec.Struct, frozen=True):
             late=self.late,
             base=e.base,
             order=order,
+            aggregate_id=e.id,
+            fold_id=fold_id,
         )
 
 
@@ -130,7 +132,7 @@ class Entry:
         for n, item in enumerate(self.pending):
             if known.get(item.envelope.event_id) == hash(bytes(item.envelope.payload)):
                 continue
-            state = fold(self.key[0], state, item.payload, item.stamp(PENDING_ORDER + n))
+            state = fold(self.key[0], state, item.payload, item.stamp(PENDING_ORDER + n, self.key[1]))
         self.current = state
 
 
@@ -148,6 +150,8 @@ class World:
         self._saved_assignments: dict[str, dict[str, AssignmentState]] = {}
         self._saved_pending: dict[tuple[str, str], Item | None] = {}
         self._saved_parent: dict[str, str | None] = {}
+        self.conflicted: set[str] = set()
+        """Aggregates (``kind:id``) that have, or once had, clashes in their rows."""
         self.dirty: set[Key] = set()
         self.dirty_assignments: dict[str, AssignmentState] = {}
 
@@ -188,11 +192,6 @@ class World:
         for member in self.case_members(root):
             found.update(self.assignments.get(member, {}))
         return tuple(found[key] for key in sorted(found))
-
-    def had_clashes(self, key: Key) -> bool:
-        """Tell whether an aggregate had clashes when the transaction began."""
-        saved = self._saved.get(key)
-        return saved is not None and bool(getattr(saved[1], "clashes", ()))
 
     def is_pending(self, key: Key) -> bool:
         """Tell whether an aggregate has events that are not in the LOG as far as this site has read it."""
@@ -306,7 +305,7 @@ class World:
         e = item.envelope
         entry.pending = tuple(p for p in entry.pending if (p.envelope.event_id, p.envelope.site) != (e.event_id, e.site))
         if item.twin != TWIN_SAME:
-            entry.folded = fold(entry.key[0], entry.folded, item.payload, item.stamp(item.log_seq))
+            entry.folded = fold(entry.key[0], entry.folded, item.payload, item.stamp(item.log_seq, entry.key[1]))
             entry.recent = (*entry.recent[-RECENT_EVENTS_MAX + 1 :], (e.event_id, hash(bytes(e.payload))))
         entry.count += 1
         entry.position = item.log_seq
@@ -430,6 +429,15 @@ class World:
         self._saved_parent.clear()
         self.dirty.clear()
         self.dirty_assignments.clear()
+
+    def clear(self) -> None:
+        """Forget everything: the store is to be read again."""
+        self.entries.clear()
+        self.assignments.clear()
+        self.parent.clear()
+        self.members.clear()
+        self.pending.clear()
+        self.begin()
 
     def rollback(self) -> None:
         """Undo everything since ``begin``: the store did not take it."""

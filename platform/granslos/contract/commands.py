@@ -35,6 +35,7 @@ Kind = Literal["e", "b"]
 """Incident kind: ``e`` from a 112 handover, ``b`` from a transport booking."""
 
 CrewStatus = Literal[
+    "delivered",
     "acknowledged",
     "refused",
     "en_route",
@@ -207,13 +208,17 @@ class RegisterUnit(Command, kw_only=True):
 
 
 class AssignUnit(Command, kw_only=True):
-    """Give a unit to an incident (larma ut). Decided by the dispatch desk of the unit's centre."""
+    """Give a unit to an incident (larma ut). Decided by the dispatch desk of the unit's centre.
+
+    ``vouched`` is set by a node that knows the incident when it passes the command on.
+    """
 
     unit_id: UnitId
     incident_id: IncidentId
     preempt: bool = False
     reason: Text | None = None
     priority: PriorityCode | None = None
+    vouched: bool = False
 
 
 class CancelAssignment(Command, kw_only=True):

@@ -219,6 +219,7 @@ class OperatorView(View, kw_only=True):
     since: Instant | None = None
     durability: Durability = "site"
     position: int | None = None
+    version: int = 0
 
 
 class ConflictView(View, kw_only=True):
@@ -273,6 +274,7 @@ class HandoverView(View, kw_only=True):
     fragments: tuple[Any, ...] = ()
     durability: Durability = "site"
     position: int | None = None
+    version: int = 0
 
 
 class SiteView(View, kw_only=True):

@@ -1,6 +1,7 @@
 """Centres: people, their two desks, and which site serves each desk (its authority), with an epoch.
 
-An epoch only rises: a marker counts when its epoch is higher than the desk's (compare-and-set), a refused one has no effect.
+An epoch only rises: a marker counts when its epoch is higher than the desk's (compare-and-set), a refused one has no
+effect.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -87,7 +88,11 @@ def evolve(state: CentreState | None, event: CentreEvent, stamp: Stamp) -> Centr
         by=event.by,
         reason=event.reason,
     )
-    return msgspec.structs.replace(base, calls=moved) if event.desk == "calls" else msgspec.structs.replace(base, dispatch=moved)
+    return (
+        msgspec.structs.replace(base, calls=moved)
+        if event.desk == "calls"
+        else msgspec.structs.replace(base, dispatch=moved)
+    )
 
 
 def is_late(state: CentreState | None, desk: str | None, epoch: int | None) -> bool:
@@ -97,23 +102,27 @@ def is_late(state: CentreState | None, desk: str | None, epoch: int | None) -> b
 
 
 def successor(
-    centres: Sequence[Centre], centre_code: str, alive: Collection[str], staff: Mapping[str, int]
+    centres: Sequence[Centre], centre_code: str, desk: DeskName, alive: Collection[str], staff: Mapping[str, int]
 ) -> str | None:
-    """Return the site that should serve a lost centre's call desk, or None when no other site is alive.
+    """Return the site that should serve a lost centre's desk, or None when no site that may is alive.
 
-    The next centre in the order of succession whose site is alive and that has staff on duty, else the next alive. Centres
-    that the order does not name come after those it names: a call rings somewhere.
+    The next centre in the order of succession whose site is alive and that has staff on duty, else the next alive.
+    For a
+    call desk the centres that the order does not name come after those it names, because a call must ring somewhere; a
+    region's units go only where its order of succession says.
 
     Args:
         centres: all centres, as configured.
         centre_code: the centre whose desk is to be served.
+        desk: which of its desks.
         alive: codes of sites that can serve (the lost one is not among them).
         staff: operators on duty by centre code.
+
     """
     by_code = {centre.code: centre for centre in centres}
     lost = by_code.get(centre_code)
     named = [by_code[code] for code in (lost.succession if lost else ()) if code in by_code]
-    others = sorted((c for c in centres if c not in named), key=lambda c: c.code)
+    others = sorted((c for c in centres if c not in named), key=lambda c: c.code) if desk == "calls" else []
     order = [c for c in (*named, *others) if c.code != centre_code and c.site in alive]
     staffed = [c for c in order if staff.get(c.code, 0) > 0]
     chosen = next(iter(staffed or order), None)
@@ -121,5 +130,7 @@ def successor(
 
 
 def responsible_centre(area: str | None, centres: Sequence[Centre]) -> Centre | None:
-    """Return the centre that answers for ``area``, or None when none does (the caller then takes the nearest, or its own)."""
+    """Return the centre that answers for ``area``, or None when none does (the caller then takes the nearest, or
+    its own).
+    """
     return next((centre for centre in centres if area is not None and area in centre.areas), None)

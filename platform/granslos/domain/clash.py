@@ -18,7 +18,9 @@ LEVEL_ALARM, LEVEL_WARNING, LEVEL_NOTICE = 1, 2, 3
 
 
 class Clash(msgspec.Struct, frozen=True, kw_only=True):
-    """One clash. ``text`` says in words what happened and what counts; ``level`` 1 is an alarm at the desks concerned."""
+    """One clash. ``text`` says in words what happened and what counts; ``level`` 1 is an alarm at the desks
+    concerned.
+    """
 
     id: str
     kind: str
@@ -58,8 +60,12 @@ def clash_id(*event_ids: str) -> str:
 def acknowledged(
     acknowledgements: tuple[Acknowledgement, ...], event: ConflictAcknowledged, stamp: Stamp
 ) -> tuple[Acknowledgement, ...]:
-    """Add an acknowledgement. Two persons may acknowledge the same clash; the earlier by time counts, both at any site."""
-    new = Acknowledgement(conflict_id=event.conflict_id, by=event.by, at=stamp.at, event_id=stamp.event_id, note=event.note)
+    """Add an acknowledgement. Two persons may acknowledge the same clash; the earlier by time counts, both at any
+    site.
+    """
+    new = Acknowledgement(
+        conflict_id=event.conflict_id, by=event.by, at=stamp.at, event_id=stamp.event_id, note=event.note
+    )
     known = {a.conflict_id: a for a in acknowledgements}
     old = known.get(event.conflict_id)
     if old is None or (new.at, new.event_id) < (old.at, old.event_id):

@@ -17,6 +17,10 @@ from granslos.domain.roads import Roads
 
 __all__ = ["Area", "Geography", "Place", "Point", "Station", "distance_m", "load", "point"]
 
+OFFSHORE_METRES = 10_000
+"""How far beyond an outline a position still belongs to it, where nothing else holds it: the outlines are so coarse that
+they leave islands and even the middle of coastal towns in the water."""
+
 _Ring = list[tuple[float, float]]
 
 
@@ -43,7 +47,7 @@ class _Roads(msgspec.Struct, frozen=True):
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True):
-    """A place of at least 4 000 inhabitants (GeoNames); ``municipality`` is its SCB code, ``node`` its row in the graph."""
+    """A place of at least 4 000 inhabitants (GeoNames), its municipality's SCB code and its row in the road graph."""
 
     name: str
     latitude: float
@@ -83,9 +87,9 @@ class Area:
         self.code = feature.properties.code
         self.name = feature.properties.name
         polygons = feature.geometry.coordinates
-        self._outline = shapely.MultiPolygon([(rings[0], rings[1:]) for rings in polygons])
-        shapely.prepare(self._outline)
-        self._bounds: tuple[float, float, float, float] = self._outline.bounds
+        self.outline: Any = shapely.MultiPolygon([(rings[0], rings[1:]) for rings in polygons])
+        shapely.prepare(self.outline)
+        self._bounds: tuple[float, float, float, float] = self.outline.bounds
         self.projected: Any = shapely.MultiPolygon(
             [(_projected(rings[0]), [_projected(hole) for hole in rings[1:]]) for rings in polygons]
         )
@@ -96,7 +100,7 @@ class Area:
         west, south, east, north = self._bounds
         if not (south <= latitude <= north and west <= longitude <= east):
             return False
-        return bool(shapely.intersects_xy(self._outline, longitude, latitude))
+        return bool(shapely.intersects_xy(self.outline, longitude, latitude))
 
 
 class Geography:
@@ -114,19 +118,16 @@ class Geography:
         self.stations: tuple[Station, ...] = ()
 
     def area_of(self, latitude: float, longitude: float) -> str | None:
-        """Return the county code (SCB, ``"19"``) of a position, None at sea, in a large lake, abroad, or for no position."""
-        for area in self.counties.values():
-            if area.contains(latitude, longitude):
-                return area.code
-        return None
+        """Return the county code (SCB, ``"19"``): of the land, or of the nearest land within ``OFFSHORE_METRES``.
+
+        None further out at sea or in a large lake, abroad, and for what is no position.
+        """
+        return _holder(self.counties.values(), latitude, longitude)
 
     def municipality_of(self, latitude: float, longitude: float) -> str | None:
-        """Return the municipality code (SCB, ``"1980"``), None where ``area_of`` is None."""
+        """Return the municipality code (SCB, ``"1980"``) within the county of ``area_of``, None where that is None."""
         county = self.area_of(latitude, longitude)
-        for area in self._municipalities_of.get(county or "", ()):
-            if area.contains(latitude, longitude):
-                return area.code
-        return None
+        return _holder(self._municipalities_of[county], latitude, longitude) if county else None
 
     def nearest_area(self, latitude: float, longitude: float, served: Collection[str]) -> str | None:
         """Return the served county nearest to a position: by whole metres to its outline, ties to the lower code.
@@ -138,14 +139,13 @@ class Geography:
         if place is None or not codes:
             return None
         here = shapely.Point(project(place.latitude, place.longitude))
-        metres = shapely.distance([self.counties[code].projected for code in codes], here)
-        return min(zip(metres, codes, strict=True), key=lambda pair: (round(float(pair[0])), pair[1]))[1]
+        return _nearest([self.counties[code] for code in codes], here)[1]
 
-    def responsible_area(self, location: Location | None, served: Collection[str], receiving: str) -> str:
-        """Return the area whose centre answers; never refuses.
+    def responsible_area(self, location: Location | None, served: Collection[str], receiving: str | None) -> str | None:
+        """Return the area whose centre answers; never refuses (None only where ``receiving`` is).
 
-        The county of the position; in a lake, abroad or in a county nobody here serves the nearest served one; without a
-        usable position ``receiving``, the area of the centre that got the call (DESIGN §6).
+        The county of the position; in a lake, abroad or in a county nobody here serves the nearest served one;
+        without a usable position ``receiving``, the area of the centre that got the call (DESIGN §6).
         """
         if location is None or not location.usable or location.latitude is None or location.longitude is None:
             return receiving
@@ -165,6 +165,24 @@ class Geography:
                 yield node
 
 
+def _holder(areas: Collection[Area], latitude: float, longitude: float) -> str | None:
+    """Return the code of the area that holds a position, or of the nearest one within OFFSHORE_METRES."""
+    for area in areas:
+        if area.contains(latitude, longitude):
+            return area.code
+    place = point(latitude, longitude)
+    if place is None:
+        return None
+    metres, code = _nearest(areas, shapely.Point(project(place.latitude, place.longitude)))
+    return code if metres <= OFFSHORE_METRES else None
+
+
+def _nearest(areas: Collection[Area], here: Any) -> tuple[int, str]:
+    """Return (whole metres, code) of the area nearest to a projected point, of equals the lower code."""
+    metres = shapely.distance([area.projected for area in areas], here)
+    return min((round(float(away)), area.code) for away, area in zip(metres, areas, strict=True))
+
+
 def _projected(ring: _Ring) -> _Ring:
     return [project(latitude, longitude) for longitude, latitude in ring]
 
@@ -180,7 +198,7 @@ def _areas(name: str) -> list[Area]:
 
 @cache
 def load() -> Geography:
-    """Read the shipped data, once a process; about 0.2 s. A missing or broken file raises, and the process must not start."""
+    """Read the shipped data, once a process; about 0.2 s. Raises when a file is missing or broken: do not start then."""
     counties = _areas("counties.geojson")
     rows = msgspec.json.decode(_read("roads.json"), type=_Roads).nodes
     roads = Roads(rows, [area.projected for area in counties])
@@ -188,3 +206,28 @@ def load() -> Geography:
     geography.places = tuple(msgspec.json.decode(_read("places.json"), type=_Places).places)
     geography.stations = tuple(msgspec.json.decode(_read("stations.json"), type=_Stations).stations)
     return geography
+
+
+def area_of(latitude: float, longitude: float) -> str | None:
+    """Return the county of a position in the shipped geography, see ``Geography.area_of``."""
+    return load().area_of(latitude, longitude)
+
+
+def municipality_of(latitude: float, longitude: float) -> str | None:
+    """Return the municipality of a position in the shipped geography, see ``Geography.municipality_of``."""
+    return load().municipality_of(latitude, longitude)
+
+
+def nearest_area(latitude: float, longitude: float, served: Collection[str]) -> str | None:
+    """Return the served county nearest to a position in the shipped geography, see ``Geography.nearest_area``."""
+    return load().nearest_area(latitude, longitude, served)
+
+
+def responsible_area(location: Location | None, served: Collection[str], receiving: str | None) -> str | None:
+    """Return the area whose centre answers for a position, see ``Geography.responsible_area``."""
+    return load().responsible_area(location, served, receiving)
+
+
+def travel_time_s(start: Point, end: Point) -> int:
+    """Return driving seconds in the shipped geography, see ``Roads.travel_time_s``."""
+    return load().travel_time_s(start, end)

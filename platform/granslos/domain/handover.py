@@ -1,10 +1,11 @@
 """Handovers (överlämning): fragments of one 112 case that arrive by several paths, in any order, perhaps twice.
 
-Fragments are facts: the state depends on which have arrived, never on their order. A call is never refused for its data.
+Fragments are facts: the state depends on which have arrived, never on their order. A call is never refused for its
+data.
 """
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar, assert_never
 
 import msgspec
@@ -144,7 +145,9 @@ def _digest(event: HandoverReceived) -> str:
 
 
 def summary(state: HandoverState) -> Summary:
-    """Return the best that the fragments together say; newer ones win field by field, positions by ``location_rank``."""
+    """Return the best that the fragments together say; newer ones win field by field, positions by
+    ``location_rank``.
+    """
     fragments = state.fragments
     claimed = claimed_locations(fragments)
     chosen = claimed[0] if claimed and _has_place(claimed[0]) and claimed[0].usable else None
@@ -220,8 +223,8 @@ def _brings_position(fragment: Fragment) -> bool:
 
 
 def _best_caller(fragments: Iterable[Fragment]) -> Caller | None:
-    number = _newest(fragments, lambda f: f.caller and f.caller.number)
-    name = _newest(fragments, lambda f: f.caller and f.caller.name)
+    number = _newest(fragments, lambda f: f.caller.number if f.caller else None)
+    name = _newest(fragments, lambda f: f.caller.name if f.caller else None)
     return Caller(number=number, name=name) if number or name else None
 
 
@@ -247,13 +250,19 @@ def received(
     command: ReceiveHandover, context: Context, now: datetime, state: HandoverState | None = None
 ) -> tuple[HandoverReceived, ...]:
     """Take a fragment; never refuses. Empty only when ``state`` holds a fragment of exactly this content."""
+    return () if state is not None and has_fragment(state, command) else (_fragment_event(command, now),)
+
+
+def has_fragment(state: HandoverState, command: ReceiveHandover) -> bool:
+    """Tell whether the handover has a fragment of exactly this content already."""
+    digest = _digest(_fragment_event(command, ANY_TIME))
+    return any(f.digest == digest for f in state.fragments)
+
+
+def _fragment_event(command: ReceiveHandover, now: datetime) -> HandoverReceived:
     fields = {name: getattr(command, name) for name in command.__struct_fields__}
-    event = HandoverReceived(
-        handover_id=handover_id(command.source, command.source_id), received_at=now or context.now, **fields
-    )
-    digest = _digest(event)
-    if state is not None and any(f.digest == digest for f in state.fragments):
-        return ()
-    return (event,)
+    return HandoverReceived(handover_id=handover_id(command.source, command.source_id), received_at=now, **fields)
 
 
+ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+"""A fragment's content does not depend on when it was received."""

@@ -1,4 +1,6 @@
-"""Bounds of states in memory and in rows. What falls outside stays in the LOG; each bound has a test that reaches it."""
+"""Bounds of states in memory and in rows. What falls outside stays in the LOG; each bound has a test that reaches
+it.
+"""
 
 FRAGMENTS_MAX = 200
 """Fragments of a handover kept in its state (count): the oldest ``FRAGMENTS_OLDEST_KEPT`` and the newest others."""
@@ -28,8 +30,10 @@ ACKNOWLEDGEMENTS_MAX = 200
 """Newest acknowledgements of clashes an aggregate keeps (count)."""
 CLAIMS_ENDED_MAX = 8
 """Ended assignments a unit keeps beside those still at work or contested (count)."""
-REPORTS_MAX = 200
-"""Newest crew statuses a unit keeps (count)."""
+REPORTS_NEWEST_KEPT = 20
+"""Newest crew statuses kept of each assignment, beside the first of each kind, and newest bound to none (count)."""
+EARLY_CANCELLATIONS_MAX = 8
+"""Newest cancellations kept for claims that have not been folded yet (count)."""
 FLAGS_MAX = 20
 """Oddities shown on a unit (count)."""
 STATUS_AGE_HOURS_MAX = 72

@@ -20,7 +20,7 @@ class Point(msgspec.Struct, frozen=True, order=True):
 
 
 def point(latitude: float | None, longitude: float | None) -> Point | None:
-    """Return the point, or None where there is none: missing, not a number, out of range, or (0, 0), which means "no fix"."""
+    """Return the point, or None where there is none: missing, not a number, out of range, or (0, 0), "no fix"."""
     if latitude is None or longitude is None:
         return None
     if not (-90.0 <= latitude <= 90.0 and -180.0 <= longitude <= 180.0):  # false for NaN too
@@ -38,7 +38,16 @@ def distance_m(start: Point, end: Point) -> float:
     return 2 * EARTH_METRES * math.asin(math.sqrt(min(1.0, h)))
 
 
-def project(latitude: float, longitude: float) -> tuple[float, float]:
+Flat = tuple[float, float]
+"""(east, north) in the metres of ``project``."""
+
+
+def flat(place: Point) -> Flat:
+    """Return a point in projected metres."""
+    return project(place.latitude, place.longitude)
+
+
+def project(latitude: float, longitude: float) -> Flat:
     """Return (east, north) metres: spherical transverse Mercator at 15.5° E, scale right within 0.7 % in Sweden.
 
     Lengths and shapes can be compared there, which degrees do not allow (at 60° N a degree of longitude is half as
@@ -50,3 +59,12 @@ def project(latitude: float, longitude: float) -> tuple[float, float]:
         EARTH_METRES * math.atanh(max(-_ATANH_MAX, min(_ATANH_MAX, east))),
         EARTH_METRES * math.atan2(math.tan(phi), math.cos(lam)),
     )
+
+
+def squares_around(column: int, row: int, ring: int) -> list[tuple[int, int]]:
+    """Return the squares of a grid at this many steps from the middle one."""
+    if ring == 0:
+        return [(column, row)]
+    west, east, south, north = column - ring, column + ring, row - ring, row + ring
+    rows = [(x, y) for x in range(west, east + 1) for y in (south, north)]
+    return rows + [(x, y) for y in range(south + 1, north) for x in (west, east)]

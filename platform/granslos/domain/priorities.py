@@ -56,16 +56,20 @@ class Scale(msgspec.Struct, frozen=True):
         return code is not None and (row is None or row.needs_unit)
 
     def review_minutes(self, code: str | None) -> int:
-        """Return after how many minutes a waiting patient is contacted again; for an unknown code the shortest of all."""
+        """Return after how many minutes a waiting patient is contacted again; for an unknown code the shortest of
+        all.
+        """
         row = self.get(code)
         return min((p.review_minutes for p in self.priorities), default=5) if row is None else row.review_minutes
 
 
 def load_scale(data: Mapping[str, Any]) -> Scale:
-    """Read a scale from a table such as TOML gives: ``[[priorities]]`` rows in order of urgency; ``rank`` may be left out.
+    """Read a scale from a table such as TOML gives: ``[[priorities]]`` rows in order of urgency; ``rank`` may be left
+    out.
 
     Raises:
         ValueError: no rows, a wrong field, a code twice, or ranks that do not follow the order of the rows.
+
     """
     rows = data.get("priorities")
     if not isinstance(rows, Sequence) or not rows:

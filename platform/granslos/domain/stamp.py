@@ -1,4 +1,6 @@
-"""What folds and decisions may know besides payloads: when, who, where from. Time and ids are arguments, never read here."""
+"""What folds and decisions may know besides payloads: when, who, where from. Time and ids are arguments, never
+read here.
+"""
 
 from datetime import datetime
 
@@ -11,9 +13,11 @@ from granslos.domain.priorities import Scale
 class Stamp(msgspec.Struct, frozen=True, kw_only=True):
     """What a fold may know of an event besides its payload.
 
-    ``late``: its epoch was older than the desk's at its place in the LOG. ``base``: event id of the last decision on this
+    ``late``: its epoch was older than the desk's at its place in the LOG. ``base``: event id of the last decision on
+    this
     aggregate that the decider had seen. ``order``: LOG sequence; pending events get numbers above all LOG sequences.
-    ``aggregate_id``: the aggregate the event was decided on; ``fold_id``: the aggregate being folded. They differ where the
+    ``aggregate_id``: the aggregate the event was decided on; ``fold_id``: the aggregate being folded. They differ
+    where the
     events of a merged incident are folded into the one it was merged into.
     """
 

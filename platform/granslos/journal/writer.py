@@ -83,6 +83,10 @@ class JournalWriter:
         except StoreUnavailableError as error:
             self._fail(group, error)
             self.on_store_lost()
+        except BaseException:
+            # A bug: the askers are told that nothing was stored, and the supervisor starts this task anew.
+            self._fail(group, StoreUnavailableError("the decision failed"))
+            raise
 
     async def _one_by_one(self, group: list[Decision], error: psycopg.DataError) -> None:
         """Find the decision that PostgreSQL refuses: it fails alone."""

@@ -1,7 +1,9 @@
 """Why a local cluster does not start."""
 
+from granslos.contract.errors import GranslosError
 
-class LocalError(Exception):
+
+class LocalError(GranslosError):
     """The sites cannot be started or driven; the text is one clear line for the person at the terminal."""
 
 

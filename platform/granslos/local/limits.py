@@ -6,6 +6,9 @@ SITES_MAX = 7
 READY_TIMEOUT_SECONDS = 60.0
 """A cluster that is not ready by then says what is missing and stops."""
 
+HUBS_READY_SECONDS = 10.0
+"""How long the start waits for the hubs to be up; sites work without them, so it then goes on with a warning."""
+
 PROBE_TIMEOUT_SECONDS = 1.0
 """One look at whether a server answers."""
 
@@ -28,6 +31,9 @@ START_ATTEMPTS_MAX = 5
 
 STOP_TOTAL_SECONDS = 20.0
 """The whole orderly stop; the stages' own bounds sum up to less."""
+
+REAP_INTERVAL_SECONDS = 1.0
+"""How often orphans that the demo adopted are collected."""
 
 LOG_BYTES_MAX = 32 * 1024 * 1024
 """A process's log is turned over (one old copy is kept) beyond this size."""
@@ -66,8 +72,8 @@ LINK_DELAY_MS_MAX = 2000.0
 LINK_SWEEP_SECONDS = 1.0
 """How often connections that hang in a cut are checked for having been given up by their client."""
 
-SYNC_TIMEOUT_SECONDS = 60.0
-"""Writing a new cluster's files out to the disk."""
+SYNC_TIMEOUT_SECONDS = 5.0
+"""Writing a new cluster's files out to the disk, beside everything else; then the start goes on with a warning."""
 
 TOOL_TIMEOUT_SECONDS = 60.0
 """initdb, the single-user server, cp."""

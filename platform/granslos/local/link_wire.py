@@ -54,7 +54,7 @@ class Pipe:
         self.sink_full = False
         self.finished = False
         self._queue: deque[tuple[float, bytes | None]] = deque()
-        self._queued_bytes = 0
+        self.queued_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
         self._reading = True
         self._loop = asyncio.get_running_loop()
@@ -67,13 +67,13 @@ class Pipe:
             self._deliver(data)
             return
         self._queue.append((self._loop.time() + way.delay_seconds, data))
-        self._queued_bytes += len(data or b"")
+        self.queued_bytes += len(data or b"")
         self.regulate()
 
     def regulate(self) -> None:
         """Reads from the source only while what was read can go on; wakes up for the next chunk that is due."""
         flowing = self.way.open and self.sink is not None
-        self._read(flowing and not self.sink_full and self._queued_bytes < LINK_BUFFER_BYTES)
+        self._read(flowing and not self.sink_full and self.queued_bytes < LINK_BUFFER_BYTES)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -84,7 +84,7 @@ class Pipe:
         """Forgets the pipe: an end of it is gone."""
         self.way.pipes.discard(self)
         self._queue.clear()
-        self._queued_bytes = 0
+        self.queued_bytes = 0
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -103,7 +103,7 @@ class Pipe:
         due = self._loop.time() + TIMER_SLACK_SECONDS
         while self._queue and self._queue[0][0] <= due:
             _, data = self._queue.popleft()
-            self._queued_bytes -= len(data or b"")
+            self.queued_bytes -= len(data or b"")
             self._deliver(data)
         self.regulate()
 
@@ -227,7 +227,8 @@ class Connection:
             self.link.connections.discard(self)
 
     def abort(self) -> None:
-        """Closes both ends at once."""
+        """Closes both ends at once, and calls nobody any more."""
+        self.link.waiting.discard(self)
         for end in (self.near, self.far):
             if end is not None and end.transport is not None:
                 end.transport.abort()

@@ -12,7 +12,7 @@ _POSTGRES_VERSION_3_0 = 196_608
 _ANSWER_BYTES_MAX = 4096
 
 
-async def _first_answer(port: int, question: bytes) -> bytes:
+async def first_answer(port: int, question: bytes) -> bytes:
     """Sends the question and returns what comes back first; empty when nobody is there."""
     try:
         async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
@@ -35,7 +35,7 @@ def postgres_accepts(port: int, user: str, database: str) -> Probe:
     question = struct.pack("!ii", 8 + len(parameters), _POSTGRES_VERSION_3_0) + parameters
 
     async def probe() -> bool:
-        return (await _first_answer(port, question))[:1] == b"R"
+        return (await first_answer(port, question))[:1] == b"R"
 
     return probe
 
@@ -44,7 +44,7 @@ def nats_greets(port: int) -> Probe:
     """A nats-server sends INFO as soon as somebody connects (client protocol)."""
 
     async def probe() -> bool:
-        return (await _first_answer(port, b"")).startswith(b"INFO ")
+        return (await first_answer(port, b"")).startswith(b"INFO ")
 
     return probe
 
@@ -54,8 +54,17 @@ def http_answers(port: int, path: str) -> Probe:
     question = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n".encode()
 
     async def probe() -> bool:
-        status_line = (await _first_answer(port, question)).split(b"\r\n", 1)[0].split(b" ")
+        status_line = (await first_answer(port, question)).split(b"\r\n", 1)[0].split(b" ")
         return len(status_line) >= 2 and status_line[0].startswith(b"HTTP/1.") and status_line[1][:1] == b"2"
+
+    return probe
+
+
+def links_answer(port: int) -> Probe:
+    """The control socket of the links answers a question about their state."""
+
+    async def probe() -> bool:
+        return (await first_answer(port, b'{"state":true}\n')).startswith(b'{"ok":true')
 
     return probe
 

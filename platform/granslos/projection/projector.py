@@ -5,6 +5,7 @@ in the LOG) and what repeats a command that another journal brought before.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import msgspec
@@ -26,6 +27,7 @@ from granslos.runtime import metrics
 from granslos.stream.log import LoggedMessage
 
 log = get_logger(__name__)
+_UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Tail(msgspec.Struct, frozen=True):
@@ -195,7 +197,7 @@ class Projector:
 
     async def _write(self, tx: Transaction, items: Sequence[Item], parked: Sequence[Parked], rows: Rows) -> None:
         log_rows = [_log_row(item) for item in items]
-        log_rows += [_parked_row(p) for p in parked if p.envelope is not None]
+        log_rows += [_parked_row(p) for p in parked]
         await tx.log(log_rows)
         for p in parked:
             keys = [f"{kind}:{aggregate_id}" for kind, aggregate_id in p.topics]
@@ -253,7 +255,9 @@ def _log_row(item: Item) -> tuple[Any, ...]:
 
 def _parked_row(parked: Parked) -> tuple[Any, ...]:
     e = parked.envelope
-    assert e is not None
+    if e is None:
+        seq, data = parked.message.seq, parked.message.data
+        return (seq, "?", 0, 0, parked.event_id, "?", "", _UNKNOWN_TIME, False, 0, "", event_hash(data), data)
     keys = " ".join(f"{kind}:{aggregate_id}" for kind, aggregate_id in parked.topics)
     digest = event_hash(parked.message.data)
     place = (parked.message.seq, e.site, e.generation, e.jseq)

@@ -208,14 +208,15 @@ def _incident_row(rows: Rows, world: World, entry: Entry, scale: Scale) -> None:
         merged_from=world.case_members(incident_id),
         scale=scale,
     )
-    conflicts = conflict_views(entry.current)
+    conflicts = conflict_views(entry.current, assignments=world.case_assignments(incident_id))
     view: IncidentView = msgspec.structs.replace(made, conflicts=tuple(c.id for c in conflicts))
     data, pending, position = _tell(rows, world, entry.key, view, depends)
     rows.tables["incident"].append(
         (
             incident_id,
             view.kind,
-            view.state,
+            # A fact may come before the opening it belongs to: kept, and in no list until that comes.
+            view.state if entry.current.opened else "merged",
             view.centre,
             view.area,
             view.priority,
@@ -238,8 +239,10 @@ def _incident_row(rows: Rows, world: World, entry: Entry, scale: Scale) -> None:
 
 def _conflict_rows(rows: Rows, world: World, entry: Entry, conflicts: Sequence[ConflictView]) -> None:
     owner = f"{entry.key[0]}:{entry.key[1]}"
-    if conflicts or world.had_clashes(entry.key):
+    if conflicts or owner in world.conflicted:
         rows.owners.append(owner)
+    if conflicts:
+        world.conflicted.add(owner)
     for conflict in conflicts:
         data = encode(conflict)
         rows.tables["conflict"].append(
@@ -268,14 +271,8 @@ def _unit_row(rows: Rows, world: World, entry: Entry, scale: Scale) -> None:
 
 def _operator_row(rows: Rows, world: World, entry: Entry, scale: Scale) -> None:
     view = operator_view(entry.current)
-    durability, position, _ = _durability(world, [entry.key])
-    full = msgspec.structs.replace(view, durability=durability, position=position)
-    data = encode(full)
-    rows.resources[entry.key] = Resource("operator", view.id, msgspec.Raw(data))
-    rows.ticks[entry.key] = Tick("operator", view.id, durability, position, entry.version)
-    rows.tables["operator"].append(
-        (view.id, view.centre, view.state, position, durability == "site", pack(entry), data)
-    )
+    data, pending, position = _tell(rows, world, entry.key, view, [entry.key])
+    rows.tables["operator"].append((view.id, view.centre, view.state, position, pending, pack(entry), data))
 
 
 def _centre_row(rows: Rows, world: World, entry: Entry, scale: Scale) -> None:

@@ -72,6 +72,7 @@ class Store:
         self._dsn = dsn
         self._connection: AsyncConnection[Any] | None = None
         self.lock = asyncio.Lock()
+        self.events_until: int | None = None
 
     @property
     def is_connected(self) -> bool:
@@ -191,8 +192,9 @@ class Store:
     async def load_events(self, keys: Sequence[Key]) -> Sequence[Item]:
         """Return the LOG's events of these aggregates, in LOG order; parked ones are left out."""
         found = await self._read(
-            "select log_seq, late, twin, body from event_log where topics && %s order by log_seq",
-            [[f"{kind}:{aggregate_id}" for kind, aggregate_id in keys]],
+            "select log_seq, late, twin, body from event_log where topics && %s and (%s::bigint is null or log_seq <= %s) "
+            "order by log_seq",
+            [[f"{kind}:{aggregate_id}" for kind, aggregate_id in keys], self.events_until, self.events_until],
         )
         return [item for row in found if (item := stored_item(*row)) is not None]
 
@@ -212,6 +214,41 @@ class Store:
         )
         return {row[0]: row[1] for row in found}
 
+    async def conflict_owner(self, conflict_id: str) -> Key | None:
+        """Return the aggregate whose fold found a clash, or None."""
+        async with self.lock:
+            found = await self._read("select owner from conflict where id = %s", [conflict_id])
+        if not found:
+            return None
+        kind, _, aggregate_id = found[0][0].partition(":")
+        return kind, aggregate_id
+
+    async def events_after(self, cursor: int, count_max: int) -> list[Item]:
+        """Return the readable events of ``event_log`` after a LOG sequence, in order; the rebuild's source."""
+        found = await self._read(
+            "select log_seq, late, twin, body from event_log where log_seq > %s order by log_seq limit %s", [cursor, count_max]
+        )
+        return [item for row in found if (item := stored_item(*row)) is not None]
+
+    async def last_logged(self, cursor: int, count_max: int) -> int:
+        """Return the LOG sequence that a batch of ``count_max`` after ``cursor`` ends at (``cursor`` when there is none)."""
+        found = await self._read(
+            "select max(log_seq) from (select log_seq from event_log where log_seq > %s order by log_seq limit %s) as batch",
+            [cursor, count_max],
+        )
+        return found[0][0] or cursor
+
+    async def forget_read_model(self) -> None:
+        """Empty the read model; only inside a rebuild's transaction."""
+        for table in ("incident", "handover", "unit", "operator", "centre", "conflict", "assignment"):
+            await self._require().execute(f"delete from {table}")  # noqa: S608 -- names from the line above
+
+    @asynccontextmanager
+    async def outer_transaction(self) -> AsyncIterator[None]:
+        """Hold one transaction over many steps (the rebuild); the steps become savepoints."""
+        async with self._require().transaction():
+            yield
+
     # --- journal -------------------------------------------------------------------------------------------------------
 
     async def journal_after(self, generation: int, jseq: int, count_max: int) -> list[JournalRow]:
@@ -221,7 +258,7 @@ class Store:
             "where (generation, jseq) > (%s, %s) order by generation, jseq limit %s",
             [generation, jseq, count_max],
         )
-        return [tuple(row) for row in found]  # type: ignore[misc]
+        return [tuple(row) for row in found]
 
     async def journal_hash(self, generation: int, jseq: int) -> str | None:
         """Return the hash of a journal event, or None when it is not in this journal."""
@@ -242,6 +279,10 @@ class Store:
         """Return the aggregates that have parked events."""
         found = await self._read("select distinct unnest(topics) from parked_event", [])
         return {(row[0].split(":", 1)[0], row[0].split(":", 1)[1]) for row in found}
+
+    async def conflict_owners(self) -> set[str]:
+        """Return the aggregates (``kind:id``) that have conflict rows."""
+        return {row[0] for row in await self._read("select distinct owner from conflict", [])}
 
     async def last_of_site(self, site: str) -> tuple[int, int, str]:
         """Return generation, jseq and hash of the last journal event of ``site`` in ``event_log`` (zeros when none)."""

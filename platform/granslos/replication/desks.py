@@ -12,7 +12,7 @@ import msgspec
 
 from granslos.application.decisions import Serving
 from granslos.contract.events import DeskMoved
-from granslos.domain.centre import Centre
+from granslos.domain.centre import Centre, DeskState
 
 Mode = Literal["normal", "provisional", "draining"]
 
@@ -71,6 +71,19 @@ class Desks:
             return Serving(self.site, known.epoch, here=True, provisional=True)
         here = known.authority == self.site and self.serving_enabled
         return Serving(known.authority, known.epoch, here=here, draining=key in self._draining)
+
+    def restore(self, centre: str, held: DeskState) -> None:
+        """Take what the read model says of a desk, at start."""
+        self._desks[centre, held.desk] = Desk(
+            centre=centre,
+            desk=held.desk,
+            authority=held.authority,
+            epoch=held.epoch,
+            why=held.why,
+            since=held.since,
+            by=held.by,
+            reason=held.reason,
+        )
 
     def moved(self, marker: DeskMoved, seq: int = 0) -> bool:
         """Take a marker from the LOG (or from the forwarder that it fenced); False when it says nothing new."""

@@ -61,6 +61,7 @@ class Forwarder:
         self.on_halted: Callable[[str], None] = lambda reason: None
         self.halted: str | None = None
         self._marker_follows = False
+        self._behind_since: float | None = None
         self._paused = asyncio.Event()
         self._paused.set()
         self._idle = asyncio.Event()
@@ -75,6 +76,8 @@ class Forwarder:
                 (e.generation, e.jseq, e.event_id, item.hash, log_subject(e.site, e.aggregate, e.id), item.body)
             )
             self.head = (e.generation, e.jseq)
+        if self._behind_since is None:
+            self._behind_since = asyncio.get_running_loop().time()
         self._idle.clear()
         self._wake.set()
 
@@ -84,6 +87,10 @@ class Forwarder:
         if self.cursor is None or self.cursor.generation != self.head[0]:
             return self.head[1]
         return self.head[1] - self.cursor.jseq
+
+    def backlog_age(self, now: float) -> float:
+        """Return for how many seconds there has been a backlog without progress; ``now`` is the loop's monotonic time."""
+        return 0.0 if self.backlog == 0 or self._behind_since is None else max(0.0, now - self._behind_since)
 
     async def in_log(self, generation: int, jseq: int, timeout: float) -> int | None:
         """Wait until a journal event is in the LOG.
@@ -217,6 +224,7 @@ class Forwarder:
         generation, jseq, _, digest, _, _ = batch[-1]
         self.cursor = Cursor(generation, jseq, last, digest)
         self._marker_follows = False
+        self._behind_since = asyncio.get_running_loop().time() if self.backlog else None
         metrics.JOURNAL_BACKLOG_EVENTS.set(self.backlog)
 
     def _settle(self, cursor: Cursor) -> None:

@@ -21,6 +21,7 @@ import msgspec
 import structlog
 import uvloop
 
+from granslos.contract.errors import SettingsError
 from granslos.replication.guard_beats import KEY_BYTES_MIN, Beat, BeatBook, opened, sealed
 from granslos.replication.guard_core import BEAT_SECONDS, Decision, GuardState, decide, heard, hub_spoke
 from granslos.replication.guard_hub import GuardedHub
@@ -32,7 +33,9 @@ ANSWER_GAP_SECONDS = 0.05
 """Between two beats sent out of turn to greet somebody."""
 ASK_SECONDS = 0.25
 """Between two questions to the hub; also the bound of one."""
-EXIT_CANNOT_START = 2
+EXIT_CANNOT_CREATE = 73
+EXIT_SETTINGS = 78
+"""As sysexits.h has them: the port cannot be had, a bad site file."""
 RECEIVE_BUFFER_BYTES = 64 * 1024
 
 Address = tuple[str, int]
@@ -62,10 +65,6 @@ class GuardSettings(msgspec.Struct, frozen=True, kw_only=True):
     config: str
     system_url: str = ""
     hold_file: str = ""
-
-
-class SettingsError(ValueError):
-    """The site file does not say what a guard needs; the text is one clear line."""
 
 
 def load_settings(path: Path) -> GuardSettings:
@@ -267,14 +266,17 @@ def run_guard(path: Path) -> int:
     """The process `granslos guard --config SITE.toml`; returns its exit code."""
     try:
         uvloop.run(guard(load_settings(path)))
-    except (SettingsError, OSError) as error:
+    except SettingsError as error:
         print(f"guard: {error}", file=sys.stderr)
-        return EXIT_CANNOT_START
+        return EXIT_SETTINGS
+    except OSError as error:
+        print(f"guard: {error}", file=sys.stderr)
+        return EXIT_CANNOT_CREATE
     return 0
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 3 or sys.argv[1] != "--config":
         print("usage: python -m granslos.replication.hub_guard --config SITE.toml", file=sys.stderr)
-        sys.exit(EXIT_CANNOT_START)
+        sys.exit(EXIT_SETTINGS)
     sys.exit(run_guard(Path(sys.argv[2])))

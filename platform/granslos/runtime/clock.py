@@ -13,7 +13,7 @@ class Clock(Protocol):
         ...
 
     def monotonic(self) -> float:
-        """Return seconds since some fixed instant of this process. It never goes back; use it for every wait and age."""
+        """Return seconds since some fixed instant of this process; never goes back: for every wait and age."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Random identifiers. What a command creates is derived from the command's id, so a command's id is all that is random."""
+"""Random identifiers: a command's id is all that is random, since what a command creates derives from it."""
 
 import uuid_utils
 

@@ -24,8 +24,31 @@ AUTHORITY_ANSWER_SECONDS = 0.5
 AUTHORITY_ATTEMPTS_MAX = 3
 """A beating authority that does not answer has an unknown outcome: ask again with the same id, so often."""
 
+HANDOVER_CLUSTER_WAIT_SECONDS = 0.5
+"""The same for a handover; with routing before it, still inside the handover's whole budget."""
+
+HANDOVER_ROUTING_SECONDS = 0.25
+"""How long the responsible call desk may take to open a handover's incident before the receiving site does it
+itself.
+"""
+
+HANDOVER_ROUTING_ATTEMPTS_MAX = 2
+"""A desk that has just moved is followed once."""
+
+ROUTING_RETRY_SECONDS = 0.05
+"""Pause before a command looks again at a desk that is moving."""
+
+ANSWER_RESERVE_SECONDS = 0.02
+"""What an answer keeps of its deadline for its own way back."""
+
+DEADLINE_GRACE_SECONDS = 0.05
+"""After deadline and this, a command is answered as unknown."""
+
 COMMAND_BODY_BYTES_MAX = 1_048_576
 """Largest command, also NATS's default ``max_payload``."""
+
+INTAKE_COMMANDS_MAX = 2_000
+"""Commands from the bus in work at once; one more is answered 503 at once."""
 
 # --- journal's writer -------------------------------------------------------------------------------------------------
 
@@ -102,6 +125,24 @@ READER_HEARTBEATS_MISSED_MAX = 3
 READER_INACTIVE_SECONDS = 30.0
 """An abandoned consumer is deleted by its server after this."""
 
+LOG_STATUS_SECONDS = 1.0
+"""Pause between two questions for the LOG's status."""
+
+START_LOG_PATIENCE_SECONDS = 6.0
+"""A starting node waits so long for the LOG before it starts as an island, in a new generation."""
+
+START_PROJECTION_SECONDS = 120.0
+"""A starting node projects so long before it serves its desks all the same, with an alarm."""
+
+STORE_RETRY_SECONDS = 0.3
+"""Pause between two tries to reach PostgreSQL again."""
+
+WORLD_ENTRIES_MAX = 20_000
+"""Aggregates kept in memory; closed incidents and their handovers above it are forgotten, oldest first."""
+
+WORLD_TRIM_SECONDS = 10.0
+"""Pause between two looks at that bound."""
+
 # --- presence ---------------------------------------------------------------------------------------------------------
 
 PRESENCE_BEAT_SECONDS = 0.25
@@ -128,6 +169,32 @@ PRESENCE_ISLAND_SECONDS = 2.0
 PRESENCE_BACK_SECONDS = 2.0
 """Beats without a hole for so long before a returned site is trusted again."""
 
+OBSERVATION_FUTURE_SECONDS = 300.0
+"""A position from further in the future is not believed."""
+
+OBSERVED_UNITS_MAX = 10_000
+"""Units whose newest position a node keeps."""
+
+# --- takeover ---------------------------------------------------------------------------------------------------------
+
+TAKEOVER_RETRY_SECONDS = 0.2
+"""Pause before a refused or leaderless marker is tried again."""
+
+TAKEOVER_PROJECTION_SECONDS = 2.0
+"""How long a taker waits until it has projected up to its own marker before it answers."""
+
+TAKEOVER_ANSWER_SECONDS = 2.0
+"""A supervisor's key is answered after this at the latest: done, or queued while the LOG has no leader."""
+
+DRAIN_DESK_SECONDS = 3.0
+"""A planned move holds the desk's commands for at most this; after it the desk stays where it was."""
+
+FRESH_HOLD_SECONDS = 0.3
+"""Another site's committed events wait so long for the LOG to bring them, before they are shown as pending."""
+
+FRESH_EVENTS_MAX = 20_000
+"""Other sites' committed events held for that; more are left to the LOG."""
+
 # --- HTTP and feed ----------------------------------------------------------------------------------------------------
 
 LIST_ITEMS_MAX = 1_000
@@ -142,6 +209,129 @@ FEED_BACKLOG_BYTES_MAX = 4_194_304
 FEED_HEARTBEAT_SECONDS = 1.0
 """Pause between two heartbeats with position and data age."""
 
+FEED_BACKLOG_FRAMES_MAX = 5_000
+"""Unsent frames of one reader: 50 s of the busiest hour; beyond it gets ``resync`` too."""
+
+FEED_RING_FRAMES_MAX = 20_000
+"""Frames kept for resuming; what is older answers ``resync``."""
+
+FEED_RING_BYTES_MAX = 33_554_432
+"""Bytes of the frames kept for resuming."""
+
+FEED_AHEAD_SECONDS = 60.0
+"""A reader ahead of this site gets heartbeats for so long, then ``resync`` and what this site has."""
+
+FEED_SNAPSHOT_AGE_SECONDS = 1.0
+"""Readers that come within this share one snapshot: 200 consoles of a dead site arrive at once."""
+
+FEED_SNAPSHOT_RETRY_SECONDS = 0.5
+"""Pause before asking PostgreSQL again for a snapshot; the reader gets heartbeats meanwhile."""
+
+FEED_POSITIONS_SECONDS = 1.0
+"""Unit positions are sent together, newest of each unit, once in this time."""
+
+FEED_POSITIONS_MAX = 5_000
+"""Units whose positions wait to be sent; more units than Sweden has ambulances are not kept."""
+
+HANDOVER_BODY_BYTES_MAX = 16_777_216
+"""Largest handover: a call is not refused for a photograph in it."""
+
+HANDOVER_RAW_BYTES_MAX = 262_144
+"""Bytes as received that travel in the event; an event must fit NATS's ``max_payload`` with all other fields."""
+
+HANDOVER_EXTRA_BYTES_MAX = 65_536
+"""JSON of the fields this release does not know; beyond it they are in the raw bytes only."""
+
+HANDOVER_DEFECTS_MAX = 50
+"""Defects noted on one message; the last one says that there were more."""
+
+HANDOVER_DECISION_SECONDS = 0.25
+"""Least time for a decision where the sender itself was slow: of the budget at least so much is left."""
+
+HTTP_COMMAND_SECONDS = 2.0
+"""A person's command, from first byte to answer; then its outcome is unknown."""
+
+HTTP_TAKEOVER_SECONDS = 12.0
+"""Taking over or handing back a desk: the LOG may have no leader for 9 s."""
+
+HTTP_ANSWER_GRACE_SECONDS = 0.25
+"""How much later than its deadline the core may answer before the outcome counts as unknown."""
+
+HTTP_BODY_SECONDS = 5.0
+"""For a whole body to arrive."""
+
+HTTP_BODIES_BYTES_MAX = 134_217_728
+"""Bodies being read at once, all senders together; beyond it 503."""
+
+HTTP_BODY_DRAIN_BYTES_MAX = 67_108_864
+"""Of a body too large, so much is read and thrown away, so that the sender gets to read its answer."""
+
+HTTP_HEAD_BYTES_MAX = 65_536
+"""Request line and headers."""
+
+HTTP_REQUESTS_MAX = 2_000
+"""Requests and feeds served at once; beyond it 503."""
+
+HTTP_KEEP_ALIVE_SECONDS = 75
+"""An idle connection is closed after this."""
+
+HTTP_DRAIN_SECONDS = 5
+"""Whole seconds for requests under way when the node stops."""
+
+JSON_DEPTH_LEVELS_MAX = 32
+"""Nesting of a body; deeper ones are refused, in a handover cut."""
+
+CURSOR_CHARACTERS_MAX = 512
+"""Longest page cursor."""
+
+LIST_ITEMS_DEFAULT = 100
+"""Page size without ``limit``."""
+
+HISTORY_ITEMS_MAX = 1_000
+"""Largest page of a history."""
+
+HISTORY_PENDING_EVENTS_MAX = 20_000
+"""Own events not yet in the LOG that a history looks through; an island's hour at ten times the load."""
+
+READ_CONNECTIONS_MAX = 6
+"""Connections for reading; more would only queue at the two cores."""
+
+READ_TURN_SECONDS = 1.0
+"""Waiting for one of them."""
+
+READ_TIMEOUT_SECONDS = 2.5
+"""One reading, after which PostgreSQL counts as hung."""
+
+READ_STATEMENT_TIMEOUT_MILLISECONDS = 2_000
+"""Set at the server, shorter, so that a slow one says so itself."""
+
+AUDIT_QUEUE_ROWS_MAX = 10_000
+"""Audit rows waiting to be written."""
+
+AUDIT_WAIT_SECONDS = 0.5
+"""How long a reading waits for room in that queue before it is refused with 503."""
+
+AUDIT_BATCH_ROWS_MAX = 500
+"""Audit rows in one insert."""
+
+AUDIT_RETRY_SECONDS = 0.5
+"""Pause after a failed insert; the rows are kept."""
+
+AUDIT_FLUSH_SECONDS = 3.0
+"""At the end of the process, to write what waits."""
+
+TOKEN_CHARACTERS_MAX = 8_192
+"""Longest bearer token."""
+
+TOKENS_KNOWN_MAX = 4_096
+"""Checked tokens remembered; the least used goes first."""
+
+TOKEN_KEYS_RELOAD_SECONDS = 1.0
+"""An unknown key id makes the folder of public keys be read again at most so often."""
+
+TOKEN_SKEW_SECONDS = 30.0
+"""How much another site's clock may be ahead when a token says from when it is valid."""
+
 # --- runtime ----------------------------------------------------------------------------------------------------------
 
 HEALTH_CHECK_SECONDS = 1.0
@@ -155,3 +345,15 @@ LOG_DEPTH_LEVELS_MAX = 4
 
 DRAIN_SECONDS = 10.0
 """From SIGTERM to the end of the process; the demo's whole stop is bounded by 20 s."""
+
+TASK_RESTART_SECONDS = 0.1
+"""First pause before a task that died of a bug starts anew; it doubles."""
+
+TASK_RESTART_SECONDS_MAX = 5.0
+"""Longest such pause."""
+
+FLEET_DEADLINE_MILLISECONDS = 5_000
+"""Patience for each unit of the site file that is registered at start."""
+
+REBUILD_BATCH_EVENTS_MAX = 5_000
+"""Events that a rebuild folds in memory before it writes their rows."""

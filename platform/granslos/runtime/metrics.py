@@ -1,6 +1,7 @@
 """Every metric of the node, named ``granslos_<noun>_<unit>[_total]`` in base units (seconds, bytes).
 
-Labels have few, known values: never an id of a case, never anything about a person. Adapters keep theirs in ``kit/metrics``.
+Labels have few, known values: never an id of a case, never anything about a person. Adapters keep theirs in
+``kit/metrics``.
 """
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, Histogram, Info, generate_latest
@@ -12,11 +13,9 @@ BUILD = Info("granslos_build", "Version of the running node, and its site.")
 
 # --- commands ---------------------------------------------------------------------------------------------------------
 
-COMMANDS = Counter(
-    "granslos_commands_total", "Commands answered.", ("aggregate", "name", "outcome")
-)  # outcome: applied, repeated, rejected, unavailable, forbidden
+COMMANDS = Counter("granslos_commands_total", "Commands answered.", ("command", "status"))
 COMMAND_SECONDS = Histogram(
-    "granslos_command_seconds", "From taking a command to its answer.", ("entry", "durability"), buckets=_ANSWER_BUCKETS
+    "granslos_command_seconds", "From taking a command to its answer.", ("command",), buckets=_ANSWER_BUCKETS
 )
 COMMANDS_PASSED_ON = Counter(
     "granslos_passed_on_commands_total", "Commands passed on to a desk's authority.", ("site", "outcome")
@@ -40,11 +39,14 @@ STORE_FREE_RATIO = Gauge("granslos_disk_free_ratio", "Free share of a disk, 0 to
 
 JOURNAL_BACKLOG_EVENTS = Gauge("granslos_journal_backlog_events", "Journal events not known to be in the LOG.")
 FORWARDED_EVENTS = Counter("granslos_forwarded_events_total", "Journal events appended to the LOG.")
-FORWARDER_RETRIES = Counter("granslos_forwarder_retries_total", "Appends that failed or timed out, and are tried again.")
+FORWARDER_RETRIES = Counter(
+    "granslos_forwarder_retries_total", "Appends that failed or timed out, and are tried again."
+)
 FORWARDER_CHAIN_CHECKS_FAILED = Counter(
     "granslos_forwarder_refused_batches_total", "Batches refused by the chain check: the tail was read again."
 )
 FORWARDER_HALTED = Gauge("granslos_forwarder_halted", "1 after the forwarder stopped for good; a person must act.")
+CHAIN_ERRORS = Counter("granslos_chain_errors_total", "Batches refused for a gap or a wrong hash.")
 LOG_BYTES = Gauge("granslos_log_bytes", "Size of the LOG, as its leader says.")
 LOG_BYTES_RATIO = Gauge("granslos_log_fill_ratio", "Share of the LOG's bound that is used, 0 to 1.")
 LOG_LEADER_KNOWN = Gauge("granslos_log_leader_known", "1 while the LOG has a leader that answers.")

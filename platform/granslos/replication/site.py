@@ -1,0 +1,302 @@
+"""One site's core: everything that makes its node a member of the whole, without HTTP.
+
+Start: rows and journal into memory; the LOG's tail checked against the journal (another one, or no LOG, starts a new
+generation); everything in the LOG projected, as far as it can be read; only then this site's desks are served.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import msgspec
+from structlog import get_logger
+
+from granslos.application.decisions import Known
+from granslos.application.ports import Change, Confirmation
+from granslos.application.world import Item, World
+from granslos.contract.envelope import KNOWN_TYPES
+from granslos.contract.errors import (
+    ChainError,
+    ForeignTailError,
+    LogUnavailableError,
+    StoreUnavailableError,
+    StreamIdentityError,
+)
+from granslos.contract.events import DeskMoved
+from granslos.domain.centre import DESKS
+from granslos.journal.writer import JournalWriter
+from granslos.projection.pending import show_pending
+from granslos.projection.projector import Projector
+from granslos.projection.rows import build
+from granslos.projection.store import SiteState, Store
+from granslos.replication.beats import Beats
+from granslos.replication.desks import Desks
+from granslos.replication.forwarder import Forwarder
+from granslos.replication.fresh import Fresh
+from granslos.replication.takeover import SYSTEM, Takeover
+from granslos.runtime import limits, metrics
+from granslos.runtime.bus import Bus
+from granslos.runtime.clock import Clock
+from granslos.stream.log import Log, StreamStatus
+from granslos.stream.reader import LogReader
+
+log = get_logger(__name__)
+
+
+class SiteCore:
+    """All parts of a site's node below HTTP, wired.
+
+    Args:
+        known: this site's code, scale, centres, map.
+        sites: all sites' codes.
+        store, journal_source: the write connection, and one for the forwarder.
+        hub: connection to the LOG's cluster.
+        beats, desks, takeover, forwarder, fresh: made by the composition root.
+    """
+
+    def __init__(self, known: Known, sites: Sequence[str], store: Store, journal_source: Store, hub: Bus, clock: Clock) -> None:
+        self.known, self.sites, self.clock = known, tuple(sites), clock
+        self.store, self.journal_source, self.hub = store, journal_source, hub
+        self.world = World(store)
+        self.state = SiteState(site=known.site)
+        self.desks = Desks(known.site, known.centres.values())
+        self.log = Log(hub.client)
+        self.reader = LogReader(hub.client)
+        self.writer = JournalWriter(store, self.world, known.scale, clock, self.state)
+        self.projector = Projector(store, self.world, known.scale, self.state)
+        self.forwarder = Forwarder(known.site, journal_source, self.log)
+        self.beats: Beats
+        self.takeover: Takeover
+        self.fresh: Fresh
+        self.alarms: dict[str, str] = {}
+        self.log_status: StreamStatus | None = None
+        self.publish: Callable[[Sequence[Change]], None] = lambda changes: None
+        self.confirm: Callable[[Sequence[Confirmation]], None] = lambda confirmed: None
+        self._advanced = asyncio.Condition()
+        self._reload = asyncio.Event()
+        self.replicas, self.log_bytes_max = 1, 0
+
+    def wire(self, beats: Beats, takeover: Takeover, fresh: Fresh) -> None:
+        """Connect the parts to each other."""
+        self.beats, self.takeover, self.fresh = beats, takeover, fresh
+        self.writer.listeners += [self.forwarder, fresh, self]
+        self.writer.on_store_lost = self._reload.set
+        self.projector.on_changes = self._projected
+        self.projector.on_confirmed = lambda confirmed: self.confirm(confirmed)
+        self.projector.on_desk_moved = self._desk_moved
+        self.forwarder.on_fenced = lambda marker: self._desk_moved(marker, 0)
+        self.forwarder.on_halted = lambda reason: self.alarm("forwarder_halted", reason)
+        takeover.projected_to = self.projected_to
+        fresh.show = self._show
+        beats.on_tick.append(takeover.tick)
+
+    def committed(self, items: Sequence[Item], changes: Sequence[Change]) -> None:
+        """Tell readers of this site's own commits (a ``Listener``)."""
+        self.beats.note_commit()
+        metrics.JOURNAL_EVENTS.inc(len(items))
+        self.publish(changes)
+
+    def alarm(self, name: str, text: str) -> None:
+        """Raise an alarm that a technician must see; it stays until ``clear``."""
+        if self.alarms.get(name) != text:
+            log.error("alarm", alarm=name, reason=text)
+        self.alarms[name] = text
+
+    def clear(self, name: str) -> None:
+        """End an alarm."""
+        if self.alarms.pop(name, None) is not None:
+            log.info("alarm_over", alarm=name)
+
+    # --- loading -----------------------------------------------------------------------------------------------------
+
+    async def load(self) -> None:
+        """Read rows and journal into memory, as a start or after the store was away.
+
+        Raises:
+            StoreUnavailableError: PostgreSQL does not answer.
+        """
+        await self.store.connect()
+        await self.journal_source.connect()
+        async with self.store.lock:
+            stored = await self.store.site_state(self.known.site)
+            for field in msgspec.structs.fields(SiteState):
+                setattr(self.state, field.name, getattr(stored, field.name))
+            self.world.clear()
+            await self.projector.restore(self.sites)
+            self.world.conflicted = await self.store.conflict_owners()
+            await self._load_desks()
+            pending = await self.store.journal_pending()
+            self.forwarder.head = (self.state.generation, self.state.journal_head)
+            self.world.begin()
+            keys = [key for kind in ("unit", "operator") for key in await self.store.keys_of(kind)]
+            keys += await self.store.live_incidents()
+            doubtful = [
+                key for kind in ("incident", "handover", "unit", "operator") for key in await self.store.keys_of(kind, only_pending=True)
+            ]
+            await self.world.prepare([*keys, *doubtful, *self.world.keys_of(pending)])
+            await self.world.add_pending(pending)
+            self.world.dirty.update(doubtful)
+            rows = build(self.world, self.known.scale)
+            async with self.store.transaction() as tx:
+                await tx.rows(rows)
+            self.world.begin()
+        metrics.STORE_CONNECTED.set(1)
+
+    async def _load_desks(self) -> None:
+        await self.world.prepare([("centre", code) for code in self.known.centres])
+        for code in self.known.centres:
+            state = self.world.folded("centre", code)
+            for name in DESKS:
+                held = state.desk(name) if state is not None else None
+                if held is not None and held.epoch > 0:
+                    self.projector.epochs[code, name] = held.epoch
+                    self.desks.restore(code, held)
+
+    async def keep_store(self) -> None:
+        """Reconnect and load again for ever whenever the store was lost."""
+        while True:
+            await self._reload.wait()
+            self._reload.clear()
+            metrics.STORE_CONNECTED.set(0)
+            self.alarm("store_lost", "PostgreSQL does not answer")
+            while True:
+                try:
+                    await self.load()
+                    break
+                except StoreUnavailableError:
+                    await asyncio.sleep(limits.STORE_RETRY_SECONDS)
+            self.clear("store_lost")
+
+    # --- joining the LOG -----------------------------------------------------------------------------------------------
+
+    async def join(self, patience: float) -> None:
+        """Check this journal against the LOG and project all of it, or start as an island.
+
+        Args:
+            patience: seconds to wait for the LOG before going on without it.
+
+        Raises:
+            ChainError: the LOG is not the one this site knows.
+        """
+        status = await self._first_status(patience)
+        if status is None:
+            await self.writer.start_generation("log_unreadable_at_start", SYSTEM)
+            self.desks.serving_enabled = True
+            return
+        await self._check_identity(status)
+        reason = "first_start" if self.state.generation == 0 else None
+        try:
+            await self.forwarder.find_cursor()
+        except ForeignTailError as error:
+            log.warning("journal_behind_log", reason=str(error))
+            reason = "tail_not_in_journal"
+        except LogUnavailableError:
+            reason = reason or "log_unreadable_at_start"
+        if not await self.projected_to(status.last_seq, limits.START_PROJECTION_SECONDS):
+            self.alarm("start_behind", f"not projected up to {status.last_seq} in time")
+        if reason is not None:
+            await self.writer.start_generation(reason, SYSTEM)
+        self.desks.serving_enabled = True
+
+    async def _first_status(self, patience: float) -> StreamStatus | None:
+        try:
+            async with asyncio.timeout(patience):
+                await self.hub.ready.wait()
+                while True:
+                    try:
+                        return await self.log.ensure(self.replicas, self.log_bytes_max)
+                    except LogUnavailableError:
+                        await asyncio.sleep(limits.FORWARDER_RETRY_SECONDS)
+        except TimeoutError:
+            return None
+
+    async def _check_identity(self, status: StreamStatus) -> None:
+        self.log_status = status
+        if self.state.log_identity == "":
+            async with self.store.lock:
+                self.state.log_identity = status.identity
+                async with self.store.transaction() as tx:
+                    await tx.state(self.state)
+        elif self.state.log_identity != status.identity:
+            raise StreamIdentityError(f"the LOG was made {status.identity}, this site knows {self.state.log_identity}")
+        if status.last_seq < self.state.log_cursor:
+            raise StreamIdentityError(f"the LOG ends at {status.last_seq}, this site has projected {self.state.log_cursor}")
+
+    # --- following the LOG ---------------------------------------------------------------------------------------------
+
+    async def follow(self) -> None:
+        """Project the LOG for ever."""
+        while True:
+            try:
+                await self.hub.ready.wait()
+                async for batch in self.reader.read(self.state.log_cursor):
+                    await self.projector.apply(batch)
+                    self.beats.note_commit()
+                    self.clear("log_broken")
+                    async with self._advanced:
+                        self._advanced.notify_all()
+            except LogUnavailableError as error:
+                log.debug("reader_retries", reason=str(error))
+            except StoreUnavailableError:
+                self._reload.set()
+            except ChainError as error:
+                metrics.CHAIN_ERRORS.inc()
+                self.alarm("log_broken", str(error))
+            await asyncio.sleep(limits.FORWARDER_RETRY_SECONDS)
+
+    async def watch_log(self) -> None:
+        """Ask the LOG's leader for its status for ever; the stream of another identity stops this site's reading of it."""
+        while True:
+            if not (self.store.is_connected and self.journal_source.is_connected):
+                self._reload.set()
+            try:
+                await self.hub.ready.wait()
+                status = await self.log.ensure(self.replicas, self.log_bytes_max)
+                await self._check_identity(status)
+                metrics.LOG_LAG_EVENTS.set(max(0, status.last_seq - self.state.log_cursor))
+                metrics.LOG_LEADER_KNOWN.set(1)
+                metrics.LOG_BYTES.set(status.bytes)
+                if self.log_bytes_max:
+                    metrics.LOG_BYTES_RATIO.set(status.bytes / self.log_bytes_max)
+            except LogUnavailableError:
+                self.log_status = None
+                metrics.LOG_LEADER_KNOWN.set(0)
+            except ChainError as error:
+                self.alarm("log_identity", str(error))
+            except StoreUnavailableError:
+                self._reload.set()
+            await asyncio.sleep(limits.LOG_STATUS_SECONDS)
+
+    async def projected_to(self, position: int, timeout: float) -> bool:
+        """Wait until rows stand at ``position``; False after ``timeout`` seconds."""
+        try:
+            async with asyncio.timeout(timeout), self._advanced:
+                await self._advanced.wait_for(lambda: self.state.log_cursor >= position)
+                return True
+        except TimeoutError:
+            return False
+
+    def _projected(self, changes: Sequence[Change]) -> None:
+        metrics.LOG_POSITION.set(self.state.log_cursor)
+        self.publish(changes)
+
+    def _desk_moved(self, marker: DeskMoved, seq: int) -> None:
+        if self.desks.moved(marker, seq):
+            log.warning(
+                "desk_moved", centre=marker.centre, desk=marker.desk, loser=marker.loser, holder=marker.holder, epoch=marker.epoch
+            )
+            self.takeover.on_moved(self.desks.desk(marker.centre, marker.desk))
+
+    async def _show(self, items: Sequence[Item]) -> None:
+        known = [item for item in items if item.envelope.type in KNOWN_TYPES]
+        try:
+            self.publish(await show_pending(self.store, self.world, self.known.scale, self.projector, known))
+        except StoreUnavailableError:
+            self._reload.set()
+
+    async def tidy(self) -> None:
+        """Forget idle aggregates for ever."""
+        while True:
+            await asyncio.sleep(limits.WORLD_TRIM_SECONDS)
+            async with self.store.lock:
+                self.world.begin()
+                self.world.trim(limits.WORLD_ENTRIES_MAX)
