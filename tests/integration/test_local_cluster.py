@@ -122,7 +122,7 @@ async def test_one_process_that_dies_is_back_on_its_port_and_in_the_run_file(pro
         assert time.monotonic() - died < 1 or process == "guard"
         await cluster.supervisor.wait_ready()
         await eventually(lambda: pids_in_run_file(cluster, "esk")[process] == site.pids[process], within_seconds=1)
-        (await connect(site.hub_url)).close
+        await (await connect(site.hub_url)).close()
         async with await psycopg.AsyncConnection.connect(site.dsn):
             pass
 

@@ -13,8 +13,6 @@ import pytest
 from granslos.contract.errors import StoreUnavailableError
 from granslos.journal.migrate import current_revision, find_migrations, migrate, newest_revision
 
-pytest_plugins = ["support.postgres"]
-
 TABLES = {"journal", "event_log", "command", "incident", "unit", "parked_event", "audit", "site_state"}
 PROGRAM = "import sys; from granslos.journal.migrate import migrate; migrate(sys.argv[1])"
 

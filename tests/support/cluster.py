@@ -34,7 +34,7 @@ RETRY = (nats.errors.Error, JetStreamError, TimeoutError, OSError)
 async def open_cluster(**settings: Any) -> AsyncIterator[LocalCluster]:
     """A cluster in a directory of its own; stopped and deleted with the block."""
     with open_directory("granslos-cluster-") as directory:
-        async with LocalCluster(directory=directory, **settings) as cluster:
+        async with LocalCluster(directory=directory, **({"wait_for_disk": False} | settings)) as cluster:
             yield cluster
 
 

@@ -10,7 +10,16 @@ from granslos.domain.points import Point
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 HOME = ("03", "04", "17", "19")
-_ACTIVITIES: tuple[Activity, ...] = ("free", "free", "free", "heading", "at_scene", "with_patient", "handed_over", "off")
+_ACTIVITIES: tuple[Activity, ...] = (
+    "free",
+    "free",
+    "free",
+    "heading",
+    "at_scene",
+    "with_patient",
+    "handed_over",
+    "off",
+)
 _KINDS = ("ambulance", "ambulance", "ambulance", "transport_ambulance", "doctor_car", "unheard_of")
 _PRIORITIES = ("1A", "1B", "2A", "2B", "3", "4")
 

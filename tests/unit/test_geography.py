@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 import shapely
-from granslos.contract.places import Location
-from granslos.domain import geography
-from granslos.domain.geography import OFFSHORE_METRES, load
-from granslos.domain.points import distance_m, flat, point
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from granslos.contract.places import Location
+from granslos.domain import geography
+from granslos.domain.geography import OFFSHORE_METRES, Place, Station, load
+from granslos.domain.points import distance_m, flat, point
 
 HOME = ("03", "04", "17", "19")
 FIXTURES = Path(os.environ.get("GRANSLOS_FIXTURES", Path(__file__).parents[3] / "shared" / "fixtures")) / "geo"
@@ -162,7 +163,9 @@ def test_a_corner_of_several_counties_belongs_to_the_lowest_code() -> None:
 
 
 def test_the_data_is_small_and_is_what_its_provenance_says() -> None:
-    told = dict(re.findall(r"\| `([a-z.]+)` \| \d+ \| `([0-9a-f]{64})` \|", (DATA / "PROVENANCE.md").read_text("utf-8")))
+    told = dict(
+        re.findall(r"\| `([a-z.]+)` \| \d+ \| `([0-9a-f]{64})` \|", (DATA / "PROVENANCE.md").read_text("utf-8"))
+    )
     files = {file.name: file.read_bytes() for file in DATA.iterdir() if file.name != "PROVENANCE.md"}
     assert set(told) == set(files)
     assert {name: hashlib.sha256(data).hexdigest() for name, data in files.items()} == told
@@ -178,7 +181,8 @@ def test_places_and_stations_lie_where_they_say() -> None:
     assert {station.area for station in shipped.stations} == set(shipped.counties)
     assert len({station.id for station in shipped.stations}) == len(shipped.stations)
     assert all(station.ambulances >= 1 for station in shipped.stations)
-    for entry in (*shipped.places, *shipped.stations):
+    entries: list[Place | Station] = [*shipped.places, *shipped.stations]
+    for entry in entries:
         node = shipped.roads.nodes[entry.node]
         assert (node.latitude, node.longitude) == (entry.latitude, entry.longitude)
 
@@ -198,7 +202,17 @@ def test_distances_are_great_circles() -> None:
 
 
 @pytest.mark.parametrize(
-    "pair", [(None, 1.0), (1.0, None), (math.nan, 1.0), (1.0, math.inf), (90.1, 1.0), (1.0, -180.1), (0.0, 0.0), (0.009, -0.009)]
+    "pair",
+    [
+        (None, 1.0),
+        (1.0, None),
+        (math.nan, 1.0),
+        (1.0, math.inf),
+        (90.1, 1.0),
+        (1.0, -180.1),
+        (0.0, 0.0),
+        (0.009, -0.009),
+    ],
 )
 def test_what_is_no_position_is_no_point(pair: tuple[float | None, float | None]) -> None:
     assert point(*pair) is None
@@ -245,7 +259,9 @@ def test_localities_of_statistics_sweden_lie_in_their_counties_and_municipalitie
 
 def test_hospitals_lie_in_their_counties() -> None:
     for row in rows("hospitals.csv"):
-        assert geography.responsible_area(at(float(row["lat"]), float(row["lon"])), load().counties, "") == row["county"], row
+        assert (
+            geography.responsible_area(at(float(row["lat"]), float(row["lon"])), load().counties, "") == row["county"]
+        ), row
 
 
 def test_outlines_agree_with_another_copy_of_the_same_source() -> None:

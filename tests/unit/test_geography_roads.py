@@ -8,12 +8,13 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from granslos.domain import roads as module
 from granslos.domain.geography import load
 from granslos.domain.points import Point, distance_m, flat, squares_around
 from granslos.domain.roads import Roads, leg_seconds, travel_time_s
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 points = st.builds(Point, st.floats(55.3, 68.5), st.floats(11.0, 24.0))
 
@@ -74,7 +75,9 @@ def test_points_in_a_lake_are_reached_somehow_and_later() -> None:
     assert afloat[0].seconds == pytest.approx(2 * leg_seconds(math.dist(*leg)), abs=1)
 
 
-@pytest.mark.parametrize("far", [Point(56.30, 19.00), Point(48.86, 2.35), Point(-33.9, 151.2), Point(90.0, 0.5), Point(1.0, 105.5)])
+@pytest.mark.parametrize(
+    "far", [Point(56.30, 19.00), Point(48.86, 2.35), Point(-33.9, 151.2), Point(90.0, 0.5), Point(1.0, 105.5)]
+)
 def test_points_off_the_graph_get_a_time_from_their_distance(far: Point) -> None:
     roads, uppsala = load().roads, place("Uppsala")
     assert roads.access(far) == ()

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
+
 from granslos.contract.commands import CrewStatus
 from granslos.domain.candidates import (
     ACTIVITY_OF_STATUS,
@@ -19,16 +20,28 @@ from granslos.domain.candidates import (
 from granslos.domain.fleet import (
     FIRST_RESPONSE_GAIN_S,
     LISTED_FIRST_RESPONSE_MAX,
+    LISTED_SOON_FREE_MAX,
     LISTED_UNREACHABLE_MAX,
     Fleet,
     Option,
 )
 from granslos.domain.geography import load
 from granslos.domain.points import Point
-from granslos.domain.recommendation import CLOSEST, RANKED_MAX, ClosestPolicy, Coverage, Reason, Recommendation, recommend
+from granslos.domain.recommendation import (
+    CLOSEST,
+    RANKED_MAX,
+    ClosestPolicy,
+    Coverage,
+    Reason,
+    Recommendation,
+    recommend,
+)
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-PLACES = {name: next(p for p in load().places if p.name == name) for name in ("Västerås", "Eskilstuna", "Enköping", "Sala", "Köping")}
+PLACES = {
+    name: next(p for p in load().places if p.name == name)
+    for name in ("Västerås", "Eskilstuna", "Enköping", "Sala", "Köping")
+}
 
 
 def place(name: str) -> Point:
@@ -37,7 +50,9 @@ def place(name: str) -> Point:
 
 def unit(unit_id: str, where: str | None = "Västerås", **more: Any) -> Candidate:
     position = place(where) if where else None
-    return Candidate(**{"unit_id": unit_id, "kind": "ambulance", "area": "19", "position": position, "position_at": NOW, **more})
+    return Candidate(
+        **{"unit_id": unit_id, "kind": "ambulance", "area": "19", "position": position, "position_at": NOW, **more}
+    )
 
 
 def need(priority: str = "1A", where: str | None = "Västerås", **more: Any) -> Need:
@@ -167,12 +182,18 @@ def test_a_unit_is_taken_only_from_something_less_urgent_and_before_it_has_its_p
         assert activity in reasons(listed[0])
 
 
-def test_a_unit_that_is_handing_over_is_ready_later() -> None:
-    listed = proposals(need(), unit("a", activity="handed_over"), unit("b", "Köping"), unit("c", "Enköping"))
-    by_unit = {r.unit_id: r for r in listed}
-    assert by_unit["a"].travel_time_s == 0
-    assert by_unit["a"].arrives_in_s == 300 == reasons(by_unit["a"])["ready_in"]
-    assert listed[0].unit_id == "a"
+def test_a_unit_that_is_handing_over_is_shown_if_it_would_be_sooner_but_is_not_free_yet() -> None:
+    busy = unit("a", activity="handed_over", incident_id="i", incident_priority="2B")
+    listed = proposals(need(), busy, unit("b", "Köping"))
+    assert [(r.unit_id, r.standing, r.rank, r.assignable) for r in listed] == [
+        ("b", "main", 1, True),
+        ("a", "soon_free", None, False),
+    ]
+    assert (listed[1].travel_time_s, listed[1].arrives_in_s, reasons(listed[1])["ready_in"]) == (0, 300, 300)
+    assert order(need(), busy, unit("b")) == ["b"]
+    assert order(need(where=None), busy) == []
+    many = [unit(f"h{n}", activity="handed_over") for n in range(LISTED_SOON_FREE_MAX + 1)]
+    assert order(need(), *many) == [f"h{n}" for n in range(LISTED_SOON_FREE_MAX)]
 
 
 def test_a_meal_break_is_broken_for_the_acute_only() -> None:
@@ -210,12 +231,9 @@ def test_a_unit_that_can_only_begin_is_shown_if_it_is_clearly_sooner() -> None:
     assert order(need(), car) == ["car"]
 
 
-def test_only_the_nearest_units_that_can_only_begin_are_shown() -> None:
+def test_the_lists_beside_and_the_list_itself_have_bounds() -> None:
     cars = [unit(f"c{n}", kind="doctor_car") for n in range(LISTED_FIRST_RESPONSE_MAX + 2)]
     assert order(need(), *cars) == [f"c{n}" for n in range(LISTED_FIRST_RESPONSE_MAX)]
-
-
-def test_the_list_has_ten_assignable_units_at_most() -> None:
     listed = proposals(need(), *(unit(f"u{n:02d}") for n in range(RANKED_MAX + 5)))
     assert [r.unit_id for r in listed] == [f"u{n:02d}" for n in range(RANKED_MAX)]
 
@@ -235,7 +253,11 @@ def test_a_unit_that_came_home_after_its_last_position_is_at_its_station(
 ) -> None:
     at_base_at = None if base_minutes_ago is None else NOW - timedelta(minutes=base_minutes_ago)
     away = unit(
-        "a", "Sala", station=place("Västerås"), at_base_at=at_base_at, position_at=NOW - timedelta(minutes=position_minutes_ago)
+        "a",
+        "Sala",
+        station=place("Västerås"),
+        at_base_at=at_base_at,
+        position_at=NOW - timedelta(minutes=position_minutes_ago),
     )
     (listed,) = proposals(need(), away)
     assert listed.from_station == from_station
@@ -256,7 +278,12 @@ def test_a_position_says_how_old_it_is() -> None:
 def test_a_unit_of_which_no_place_is_known_comes_last_and_without_times() -> None:
     listed = proposals(need(), unit("lost", None), unit("far", "Eskilstuna"))
     assert [r.unit_id for r in listed] == ["far", "lost"]
-    assert (listed[1].rank, listed[1].travel_time_s, listed[1].arrives_in_s, listed[1].distance_m) == (2, None, None, None)
+    assert (listed[1].rank, listed[1].travel_time_s, listed[1].arrives_in_s, listed[1].distance_m) == (
+        2,
+        None,
+        None,
+        None,
+    )
     assert "travel_unknown" in reasons(listed[1])
 
 
@@ -330,7 +357,7 @@ def test_a_policy_that_breaks_its_promise_is_stopped() -> None:
 
 
 def test_every_crew_status_means_an_activity() -> None:
-    assert set(ACTIVITY_OF_STATUS) == set(CrewStatus.__args__)  # type: ignore[attr-defined]  # -- a Literal's values
+    assert set(ACTIVITY_OF_STATUS) == {"alarmed", *get_args(CrewStatus)}
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Sequence
 
 import pytest
+from support.units_at_random import HOME, NOW, random_fleet, random_need, random_unit
+
 from granslos.domain.candidates import DEFAULT_RULES, Candidate, Need
 from granslos.domain.fleet import Fleet
 from granslos.domain.geography import load
 from granslos.domain.points import Flat, Point
 from granslos.domain.recommendation import CLOSEST, RANKED_MAX, recommend
 from granslos.domain.roads import Access, Times, travel_time_s
-from support.units_at_random import HOME, NOW, random_fleet, random_need, random_unit
 
 STATES = int(os.environ.get("GRANSLOS_RANDOM_STATES", "400"))
 """How many random states are compared; 10 000 before a release (GOALS Q5)."""
@@ -81,7 +82,11 @@ def test_the_cost_of_sending_a_unit_is_what_counting_anew_finds() -> None:
     def reached(unit: Candidate) -> set[int]:
         assert unit.starts_from is not None
         ways = roads.access(unit.starts_from)
-        return {n for n in range(len(roads.nodes)) if any(a.seconds + roads.times_from(a.node).seconds[n] <= 720 for a in ways)}
+        return {
+            n
+            for n in range(len(roads.nodes))
+            if any(a.seconds + roads.times_from(a.node).seconds[n] <= 720 for a in ways)
+        }
 
     free = [u for u in units if u.activity == "free" and u.reachable and u.kind == "ambulance"]
     covering = {u.unit_id: reached(u) if u.starts_from else set() for u in free}
@@ -131,14 +136,20 @@ class Matrix:
 def test_any_network_can_stand_behind_the_port() -> None:
     rng = random.Random(5)
     matrix = Matrix([[0 if a == b else rng.randrange(60, 1_500) for b in range(40)] for a in range(40)])
-    units = [Candidate(unit_id=f"u{n:02d}", kind="ambulance", position=Point(rng.randrange(1, 40), 10.0)) for n in range(30)]
+    units = [
+        Candidate(unit_id=f"u{n:02d}", kind="ambulance", position=Point(rng.randrange(1, 40), 10.0)) for n in range(30)
+    ]
     kept = Fleet(matrix, [100] * 40, DEFAULT_RULES, units)
     for row in range(1, 40):
         listed = recommend(Need(priority="1A", place=Point(row, 10.0)), kept, CLOSEST, NOW)
         best = sorted((matrix.seconds[round(u.starts_from.latitude)][row], u.unit_id) for u in units if u.starts_from)
         assert [(r.arrives_in_s, r.unit_id) for r in listed] == best[:RANKED_MAX]
     covered = {n for n in range(40) if matrix.seconds[round(units[0].starts_from.latitude)][n] <= 720}  # type: ignore[union-attr]  # -- all have one
-    others = [{n for n in range(40) if matrix.seconds[round(u.starts_from.latitude)][n] <= 720} for u in units[1:] if u.starts_from]
+    others = [
+        {n for n in range(40) if matrix.seconds[round(u.starts_from.latitude)][n] <= 720}
+        for u in units[1:]
+        if u.starts_from
+    ]
     assert kept.uncovered_residents("u00") == 100 * len(covered.difference(*others))
 
 
@@ -159,8 +170,11 @@ def test_a_list_takes_a_millisecond_and_hardly_more_with_forty_times_the_units()
     rng = random.Random(3)
     few, many = fleet(random_fleet(rng, 70)), fleet(random_fleet(rng, 2_800))
     needs = [random_need(rng) for _ in range(300)]
-    needs = [need for need in needs if need.place is not None and load().area_of(need.place.latitude, need.place.longitude)]
-    small, large = (quickest_ms(lambda need, f=f: recommend(need, f, CLOSEST, NOW), needs) for f in (few, many))
+    needs = [
+        need for need in needs if need.place is not None and load().area_of(need.place.latitude, need.place.longitude)
+    ]
+    small = quickest_ms(lambda need: recommend(need, few, CLOSEST, NOW), needs)
+    large = quickest_ms(lambda need: recommend(need, many, CLOSEST, NOW), needs)
     middle, p99 = len(needs) // 2, len(needs) * 99 // 100
     # Goal P8 is 1 ms and 2.5; the tests' bounds leave room for a busy machine, the bench prints the figures.
     assert small[p99] < 2.0

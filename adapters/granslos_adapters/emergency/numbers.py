@@ -49,7 +49,7 @@ def _read(text: str) -> Number:
     user, _, rest = bare.strip("<> ").partition("@")
     user, *parameters = user.split(";")
     extension = next((p[4:] for p in parameters if p.lower().startswith("ext=")), None)
-    digits = _FILLING.sub("", user.rstrip(":").partition(":")[0]).replace("(0)", "")
+    digits = _FILLING.sub("", user.rstrip(":").partition(":")[0].replace("(0)", ""))
     if digits.lower() in ("anonymous", "unavailable", "restricted", "unknown", ""):
         return Number(text=text, kind="anonymous")
     if digits in SHORT_CODES:

@@ -21,9 +21,9 @@ Element: TypeAlias = etree._Element
 _STRICT = {"resolve_entities": False, "no_network": True, "huge_tree": False, "load_dtd": False, "remove_pis": True}
 _DECLARATION = re.compile(rb"^\s*<\?xml[^>]*\?>", re.DOTALL)
 _TEXT_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>", re.DOTALL)
-_INSTRUCTION = re.compile(rb"<\?[^>]*>")
-_TAG = re.compile(rb"<(/?)([A-Za-z_][\w:.\-]*)[^<>]*?(/?)>")
-_SIMPLE_DOCTYPE = re.compile(rb"<!DOCTYPE\s[^\[>]*>", re.IGNORECASE)
+_INSTRUCTION = re.compile(rb"<\?[^<>]*>")
+_TAG = re.compile(rb"<(/?)([A-Za-z_][\w:.\-]*+)([^<>]*+)>")
+_SIMPLE_DOCTYPE = re.compile(rb"<!DOCTYPE\s[^\[<>]*>", re.IGNORECASE)
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _BOMS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
@@ -153,7 +153,7 @@ def _balanced(raw: bytes) -> bytes:
     count: Counter[bytes] = Counter()
 
     def keep(match: re.Match[bytes]) -> bytes:
-        closing, name, empty = match[1], match[2], match[3]
+        closing, name, empty = match[1], match[2], match[3].endswith(b"/")
         if closing and not count[name]:
             return b" "
         if closing:

@@ -89,6 +89,12 @@ class Link:
             raise LinkLostError("the terminal is not up")
         return await self._session.send(called, data, status=status)
 
+    def drop(self, reason: str) -> None:
+        """Close the terminal now; ``run`` opens it again."""
+        _log.warning("radio link is closed by us", reason=reason)
+        if self._session is not None:
+            self._session.close()
+
     async def run(self) -> None:
         """Keep the link until cancelled."""
         pause = self._settings.reopen_backoff_seconds_min

@@ -169,9 +169,12 @@ class _Form:
         """Return an instant; one without offset says nothing certain and is kept aside."""
         if value is None:
             return None
-        found = self.convert(where, value, Instant)
-        assert found is None or isinstance(found, datetime)
-        return found
+        try:
+            return msgspec.convert(value, Instant)
+        except msgspec.ValidationError as error:
+            code = "naive_time" if "timezone component" in str(error) else "invalid_field"
+            self.keep(where, value, code, from_validation(error).problem.detail)
+            return None
 
     def number(self, where: str, value: Any, kind: Any) -> float | None:
         """Return a number; one written as text is understood, also with a decimal comma."""
@@ -311,7 +314,7 @@ class _Form:
             return True
         if latitude is None or longitude is None:
             self.keep(f"{where}.coordinates", [latitude, longitude], "half_a_position")
-            return False
+            return True
         if latitude == 0 and longitude == 0:
             self.defect("null_island", where)
             return False

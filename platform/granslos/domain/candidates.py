@@ -6,7 +6,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from granslos.domain.points import Point
+from granslos.contract.places import Position
+from granslos.domain.points import Point, point
+from granslos.domain.unit_state import UnitState
 
 Activity = Literal["free", "heading", "at_scene", "with_patient", "handed_over", "off"]
 """What a unit is doing, as far as sending it elsewhere is concerned."""
@@ -14,6 +16,7 @@ Role = Literal["main", "first_response"]
 """``main`` may take the whole assignment; ``first_response`` may begin it until such a unit arrives."""
 
 ACTIVITY_OF_STATUS: Mapping[str, Activity] = {
+    "alarmed": "heading",
     "delivered": "heading",
     "acknowledged": "heading",
     "en_route": "heading",
@@ -31,7 +34,7 @@ ACTIVITY_OF_STATUS: Mapping[str, Activity] = {
     "out_of_service": "off",
     "emergency": "off",
 }
-"""The activity that a crew's last status means. A crew that calls for help is sent nowhere."""
+"""The activity that an assignment's state or a crew's last status means. A crew that calls for help is sent nowhere."""
 
 
 def activity_of(status: str | None, *, assigned: bool) -> Activity:
@@ -93,6 +96,45 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     def starts_from(self) -> Point | None:
         """Return where the unit would start from, None when neither position nor station is known."""
         return self.station if self.at_station else self.position
+
+
+def candidate_of(
+    state: UnitState, position: Position | None, *, area: str | None, reachable: bool, reinforcement: bool = False
+) -> Candidate:
+    """Return a unit as a candidate: what is folded of it, and the newest position that this site has heard.
+
+    Args:
+        state: the unit.
+        position: its newest observation, None when none was heard.
+        area: the county it belongs to, by its centre or its station.
+        reachable: whether its dispatch desk's site is heard.
+        reinforcement: whether another unit works on its incident, so that this one may be taken from the scene.
+    """
+    active = state.active
+    if state.out_of_service or state.emergency_since is not None:
+        activity: Activity = "off"
+    elif active is None:
+        activity = activity_of(state.status, assigned=False)
+    else:
+        activity = activity_of(active.state, assigned=True)
+        if active.t_loaded is not None and activity != "handed_over":
+            activity = "with_patient"  # whatever a late status says
+    return Candidate(
+        unit_id=state.unit_id,
+        kind=state.kind,
+        area=area,
+        activity=activity,
+        position=point(position.latitude, position.longitude) if position else None,
+        position_at=position.at if position else None,
+        station=point(state.latitude, state.longitude),
+        at_base_at=state.status_at if state.status == "at_base" else None,
+        skills=frozenset(state.skills),
+        incident_id=active.incident_id if active else None,
+        incident_priority=active.priority if active else None,
+        reinforcement=reinforcement,
+        reachable=reachable,
+        shift_ends_at=state.shift_ends_at,
+    )
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):

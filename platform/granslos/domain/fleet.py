@@ -17,6 +17,7 @@ from granslos.domain.roads import Access, Network
 LISTED_UNREACHABLE_MAX = 3
 """Grey units shown beside the assignable ones."""
 LISTED_FIRST_RESPONSE_MAX = 3
+LISTED_SOON_FREE_MAX = 3
 SQUARE_METRES = 1_500.0
 """Units are also found by squares of this size."""
 SHARING_FEW = 48
@@ -35,9 +36,14 @@ class Option(msgspec.Struct, frozen=True, order=True):
 
 
 class Found(msgspec.Struct, frozen=True):
-    """The nearest that suit, in order of arrival; ``unreachable`` are grey, of those ``nowhere`` no place is known."""
+    """The nearest that suit, in order of arrival.
+
+    ``soon_free`` have handed their patient over but are not free yet; ``unreachable`` are grey; of those ``nowhere`` no
+    place is known.
+    """
 
     main: Sequence[Option]
+    soon_free: Sequence[Option]
     first_response: Sequence[Option]
     unreachable: Sequence[Option]
     nowhere: Sequence[Candidate]
@@ -183,8 +189,8 @@ class Fleet:
     # --- who is near --------------------------------------------------------------------------------------------------
 
     def nearest(self, need: Need, limit: int) -> Found:
-        """Return up to ``limit`` units that may take the need, the first to arrive first, and who else should be seen."""
-        return _Search(self, need, limit).run() if need.place is not None else Found((), (), (), ())
+        """Return up to ``limit`` units that may take the need, by arrival, and who else should be seen."""
+        return _Search(self, need, limit).run() if need.place is not None else Found((), (), (), (), ())
 
     def without_times(self, need: Need) -> list[Candidate]:
         """Return the units that may take the need where travel times are unknown: own area first, free ones first."""
@@ -192,7 +198,7 @@ class Fleet:
             unit
             for unit in self
             if unit.reachable
-            and unit.activity not in ("off", "with_patient")
+            and unit.activity != "handed_over"
             and self.rules.role(need, unit.kind) == "main"
             and self.rules.usable(need, unit)
         ]
@@ -227,7 +233,8 @@ class _Search:
     """One look for the nearest units: outwards, until none further away could be among them."""
 
     def __init__(self, fleet: Fleet, need: Need, limit: int) -> None:
-        assert need.place is not None and limit > 0
+        assert need.place is not None
+        assert limit > 0
         self.fleet, self.need, self.place, self.limit = fleet, need, need.place, limit
         self.network, self.rules = fleet.network, fleet.rules
         self.flat = flat(need.place)
@@ -238,6 +245,7 @@ class _Search:
         self.roles: dict[str, Role | None] = {}
         self.seen: set[str] = set()
         self.main: list[Option] = []
+        self.soon_free: list[Option] = []
         self.first_response: list[Option] = []
         self.unreachable: list[Option] = []
         self.nowhere: list[Candidate] = []
@@ -253,15 +261,17 @@ class _Search:
             for node in self.fleet.occupied:
                 for _, _, entry in self.fleet.at(node):
                     self.consider(entry)
-        begin = sorted(self.first_response)
-        if self.main:
-            begin = [o for o in begin if o.arrives_in_s + FIRST_RESPONSE_GAIN_S <= self.main[0].arrives_in_s]
         return Found(
             self.main,
-            begin[:LISTED_FIRST_RESPONSE_MAX],
+            self.sooner(self.soon_free, by=1)[:LISTED_SOON_FREE_MAX],
+            self.sooner(self.first_response, by=FIRST_RESPONSE_GAIN_S)[:LISTED_FIRST_RESPONSE_MAX],
             sorted(self.unreachable)[:LISTED_UNREACHABLE_MAX],
             sorted(self.nowhere, key=lambda unit: unit.unit_id)[: self.limit],
         )
+
+    def sooner(self, options: list[Option], *, by: int) -> list[Option]:
+        """Return those that arrive so many seconds before any that could be sent now; all where there is none."""
+        return sorted(o for o in options if not self.main or o.arrives_in_s + by <= self.main[0].arrives_in_s)
 
     def too_late(self, seconds: int) -> bool:
         """Tell whether a unit that drives at least this long cannot be among the nearest any more."""
@@ -320,7 +330,7 @@ class _Search:
             return
         seconds = self.travel_s(entry, role)
         if seconds is None:
-            if role == "main" and unit.reachable:
+            if role == "main" and unit.reachable and unit.activity != "handed_over":
                 self.nowhere.append(unit)
             return
         travel = self.rules.driving_s(self.need, seconds)
@@ -329,10 +339,12 @@ class _Search:
     def list(self, role: Role, option: Option) -> None:
         """Put an option where it belongs; a grey unit that could only begin is not shown."""
         if role == "first_response":
-            if option.unit.reachable:
+            if option.unit.reachable and option.unit.activity != "handed_over":
                 self.first_response.append(option)
         elif not option.unit.reachable:
             self.unreachable.append(option)
+        elif option.unit.activity == "handed_over":
+            self.soon_free.append(option)
         elif len(self.main) < self.limit or option < self.main[-1]:
             insort(self.main, option)
             del self.main[self.limit :]
@@ -351,7 +363,7 @@ class _Search:
         if metres > self.network.direct_metres_max:
             return best
         at_least = self.network.direct_at_least_s(metres)
-        if at_least >= best or (unit.reachable and role == "main" and self.too_late(at_least)):
+        if at_least >= best or (role == "main" and unit.reachable and self.too_late(at_least)):
             return best  # a direct way would not change the lists
         direct = self.network.direct_s(entry.flat, self.flat)
         return best if direct is None else min(best, direct)

@@ -15,11 +15,25 @@ from granslos.contract.places import Location
 from granslos.domain.points import Point, distance_m, point, project
 from granslos.domain.roads import Roads
 
-__all__ = ["Area", "Geography", "Place", "Point", "Station", "distance_m", "load", "point"]
+__all__ = [
+    "Area",
+    "Geography",
+    "Place",
+    "Point",
+    "Station",
+    "area_of",
+    "distance_m",
+    "load",
+    "municipality_of",
+    "nearest_area",
+    "point",
+    "responsible_area",
+    "travel_time_s",
+]
 
 OFFSHORE_METRES = 10_000
-"""How far beyond an outline a position still belongs to it, where nothing else holds it: the outlines are so coarse that
-they leave islands and even the middle of coastal towns in the water."""
+"""How far beyond an outline a position still belongs to it, where nothing else holds it (metres): the outlines are so
+coarse that they leave islands and even the middle of coastal towns in the water."""
 
 _Ring = list[tuple[float, float]]
 
@@ -198,7 +212,7 @@ def _areas(name: str) -> list[Area]:
 
 @cache
 def load() -> Geography:
-    """Read the shipped data, once a process; about 0.2 s. Raises when a file is missing or broken: do not start then."""
+    """Read the shipped data, once a process; about 0.2 s. Raises on a missing or broken file: then do not start."""
     counties = _areas("counties.geojson")
     rows = msgspec.json.decode(_read("roads.json"), type=_Roads).nodes
     roads = Roads(rows, [area.projected for area in counties])

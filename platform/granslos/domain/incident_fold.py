@@ -36,7 +36,7 @@ from granslos.domain.incident_state import (
 )
 from granslos.domain.incident_step import Step, add_clash, held_by, listen, standing_at, start_clash
 from granslos.domain.limits import AMENDMENTS_MAX, MEMBERS_MAX, NOTES_MAX
-from granslos.domain.marks import Mark, knows, mark, remember
+from granslos.domain.marks import Mark, heads, knows, mark, remember
 from granslos.domain.priorities import DEFAULT_SCALE, Scale
 from granslos.domain.stamp import Stamp
 
@@ -97,15 +97,16 @@ def _decision(state: IncidentState, event: DecisionEvent, stamp: Stamp, scale: S
     own_id = stamp.fold_id or state.incident_id or opening_id or ""
     if state.incident_id != own_id:
         state = replace(state, incident_id=own_id)
-    made = mark(state.marks, state.decisions, own_id, stamp.aggregate_id or opening_id, stamp)
+    made = mark(state.marks, state.decisions, opening_id or stamp.aggregate_id or own_id, stamp)
     step = Step(stamp=stamp, mark=made, scale=scale)
     changed = _passive(state, event, step) if _is_foreign(state, made, event) else _active(state, event, step)
+    marks = remember(state.marks, made)
     return _settled(
         replace(
             changed,
-            marks=remember(state.marks, made),
+            marks=marks,
             decisions=state.decisions + 1,
-            last_decision=stamp.event_id,
+            last_decision=heads(marks),
             provisional=stamp.provisional,
         )
     )

@@ -26,7 +26,7 @@ def keep_going(state: IncidentState, step: Step) -> IncidentState:
     """Take note that somebody works on it: only a closing that knew of this decision closes it. Re-opens what was
     closed.
     """
-    others = tuple(m for m in state.uncovered if m.line != step.mark.line)
+    others = tuple(m for m in state.uncovered if not knows(step.mark, m))
     continued = replace(state, uncovered=(*others, step.mark)[-MARKS_MAX:])
     if not state.is_closed or state.closing is None:
         return continued

@@ -22,6 +22,8 @@ CO_LISTENERS_MAX = 50
 """Operators listed as co-listeners of a call (count)."""
 MARKS_MAX = 64
 """Newest decisions an aggregate remembers to tell which of them a later decider had seen (count)."""
+BASE_LENGTH_MAX = 128
+"""Length of what a decision names as seen, as the envelope bounds it (characters)."""
 CLASHES_MAX = 100
 """Clashes an aggregate keeps; settled ones go first (count)."""
 SUPERSEDED_MAX = 100

@@ -16,7 +16,8 @@ from granslos.domain.points import distance_m
 RANKED_MAX = 10
 """Assignable units listed, keys 1 to 9 and 0."""
 
-Standing = Literal["main", "first_response", "unreachable"]
+Standing = Literal["main", "soon_free", "first_response", "unreachable"]
+"""May take it now; will be free soon (a crew still at the hospital); may begin it; its desk's site is silent."""
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -97,7 +98,7 @@ CLOSEST = ClosestPolicy()
 
 
 def recommend(need: Need, fleet: Fleet, policy: Policy, now: datetime) -> list[Recommendation]:
-    """Return the list for a need: ranked units first, then those that could begin sooner, then grey ones.
+    """Return the list for a need: ranked units first, then those free soon or fit to begin if sooner, then grey ones.
 
     Where the need has no place, units of its area come first, without times; so do, at the end, units of which no
     place is known.
@@ -111,8 +112,12 @@ def recommend(need: Need, fleet: Fleet, policy: Policy, now: datetime) -> list[R
     assert len({option.unit_id for option in ordered}) == len(ordered), policy.name
     proposed: list[Option | Candidate] = [*ordered, *found.nowhere]
     ranked = listing.ranked(proposed[:RANKED_MAX])
-    begin = [listing.describe(option, "first_response", None) for option in found.first_response]
-    return ranked + begin + [listing.describe(option, "unreachable", None) for option in found.unreachable]
+    beside: list[tuple[Standing, Sequence[Option]]] = [
+        ("soon_free", found.soon_free),
+        ("first_response", found.first_response),
+        ("unreachable", found.unreachable),
+    ]
+    return ranked + [listing.describe(option, standing, None) for standing, options in beside for option in options]
 
 
 class _Listing:
@@ -135,7 +140,7 @@ class _Listing:
             kind=unit.kind,
             standing=standing,
             rank=rank,
-            assignable=standing != "unreachable",
+            assignable=standing in ("main", "first_response"),
             arrives_in_s=option.arrives_in_s if option else None,
             travel_time_s=option.travel_time_s if option else None,
             distance_m=None if start is None or place is None else round(distance_m(start, place)),

@@ -97,6 +97,7 @@ class LocalCluster(Faults):
         traffic: Whether simulated callers, operators and crews run.
         speed, seed: Of the traffic; the seed also of the links' dice.
         policy: The region's choices.
+        wait_for_disk: Whether a new cluster is ready only when its empty databases are on the disk, safe from a power loss.
         node_command, guard_command: How they are started; `--config SITE.toml` is appended.
     """
 
@@ -110,6 +111,7 @@ class LocalCluster(Faults):
     speed: float = 1.0
     seed: int = 1
     policy: Policy = field(default_factory=Policy)
+    wait_for_disk: bool = True
     node_command: tuple[str, ...] = field(default_factory=process_specs.node_command)
     guard_command: tuple[str, ...] = field(default_factory=process_specs.guard_command)
     tokens: dict[str, str] = field(default_factory=dict, init=False)
@@ -228,7 +230,7 @@ class LocalCluster(Faults):
             process_specs.adapter_spec(plan, code, name) for code in plan.layout.sites for name in plan.adapters
         )
         async with asyncio.TaskGroup() as group:
-            if new:
+            if new and self.wait_for_disk:
                 group.create_task(self._sync())
             group.create_task(self._hubs_greet())
         await supervisor.wait_ready()

@@ -14,7 +14,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
@@ -155,7 +155,7 @@ class Supervisor:
         """How often a process was started."""
         return self._running[name].starts
 
-    async def wait_ready(self, names: Iterable[str] | None = None, *, within_seconds: float = READY_TIMEOUT_SECONDS) -> None:
+    async def wait_ready(self, names: Sequence[str] | None = None, *, within_seconds: float = READY_TIMEOUT_SECONDS) -> None:
         """Waits until the processes (by default all that are not held down) are ready.
 
         Raises:
@@ -164,6 +164,9 @@ class Supervisor:
         end = time.monotonic() + within_seconds
         while True:
             chosen = [self._running[name] for name in (self._running if names is None else names)]
+            held = self._held()
+            for one in chosen:
+                self._judge(one, held)
             missing = [one for one in chosen if not one.ready.is_set() and one.held_since is None]
             if not missing:
                 return
@@ -216,6 +219,7 @@ class Supervisor:
             await self._may_start(running)
             started_at = time.monotonic()
             status = await self._once(running)
+            self._judge(running, self._held())
             if self._stopping or not running.allowed.is_set():
                 pause = RESTART_FIRST_SECONDS
                 continue
@@ -230,6 +234,7 @@ class Supervisor:
             await running.allowed.wait()
             for name in running.spec.after:
                 await self._running[name].ready.wait()
+            self._judge(running, self._held())
             if running.allowed.is_set() and all(self._running[name].ready.is_set() for name in running.spec.after):
                 return
 
@@ -261,7 +266,7 @@ class Supervisor:
     async def _watch(self) -> None:
         """Looks at hold files and log sizes, and passes changes on."""
         while True:
-            held = {path.name for path in self._directory.glob("down-*")}
+            held = self._held()
             for running in self._running.values():
                 self._judge(running, held)
                 _turn_over(running.spec.child.log)
@@ -269,6 +274,10 @@ class Supervisor:
                 self._dirty = False
                 self._changed()
             await asyncio.sleep(WATCH_INTERVAL_SECONDS)
+
+    def _held(self) -> set[str]:
+        """Names of the hold files there are now."""
+        return {path.name for path in self._directory.glob("down-*")}
 
     def _judge(self, running: Running, held: set[str]) -> None:
         """Applies the hold files to one process."""

@@ -168,7 +168,8 @@ class Projector:
     # --- committing --------------------------------------------------------------------------------------------------
 
     async def _commit(self, messages: Sequence[LoggedMessage], items: list[Item], parked: list[Parked]) -> None:
-        world, before = self._world, self._state.log_cursor
+        world = self._world
+        after = msgspec.structs.replace(self._state, log_cursor=messages[-1].seq)
         world.begin()
         try:
             items = await self._twins(items)
@@ -176,17 +177,16 @@ class Projector:
             was_pending = {(i.envelope.site, i.envelope.event_id) for i in items} & set(world.pending)
             await world.apply(items)
             rows = build(world, self._scale)
-            self._state.log_cursor = messages[-1].seq
             async with self._store.transaction() as tx:
-                await self._write(tx, items, parked, rows)
+                await self._write(tx, items, parked, rows, after)
         except psycopg.DataError as error:
             world.rollback()
-            self._state.log_cursor = before
-            raise ChainError(f"the store refused a batch after {before}: {error.diag.message_primary}") from error
+            cause = error.diag.message_primary or type(error).__name__
+            raise ChainError(f"the store refused a batch after {self._state.log_cursor}: {cause}") from error
         except BaseException:
             world.rollback()
-            self._state.log_cursor = before
             raise
+        self._state.log_cursor = after.log_cursor
         self.parked.update(key for p in parked for key in p.topics)
         self.parked_count += len(parked)
         metrics.PROJECTED_EVENTS.inc(len(items))
@@ -195,7 +195,9 @@ class Projector:
             log.error("event_parked", type=p.type, event_id=p.event_id, log_seq=p.message.seq, reason=p.reason[:200])
         self._tell(items, rows, was_pending)
 
-    async def _write(self, tx: Transaction, items: Sequence[Item], parked: Sequence[Parked], rows: Rows) -> None:
+    async def _write(
+        self, tx: Transaction, items: Sequence[Item], parked: Sequence[Parked], rows: Rows, after: SiteState
+    ) -> None:
         log_rows = [_log_row(item) for item in items]
         log_rows += [_parked_row(p) for p in parked]
         await tx.log(log_rows)
@@ -207,7 +209,7 @@ class Projector:
         await tx.journal([_journal_row(item) for item in own])
         await tx.commands([_command_row(item) for item in items if item.envelope.index == 0 and not item.envelope.is_marker])
         await tx.rows(rows)
-        await tx.state(self._state)
+        await tx.state(after)
 
     def _tell(self, items: Sequence[Item], rows: Rows, was_pending: set[tuple[str, str]]) -> None:
         for item in items:

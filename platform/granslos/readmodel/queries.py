@@ -76,7 +76,10 @@ class Queries:
 
     async def units(self, asked: Filter) -> Page:
         """Return units by call sign, without what is known of them live; raises as ``incidents``."""
-        return await self._by_id("unit", _equal(asked, state="state", centre="centre", kind="kind"), asked)
+        conditions = _equal(asked, state="state", centre="centre", kind="kind")
+        if asked.area is not None:
+            conditions.append(("convert_from(view, 'UTF8')::jsonb ->> 'area' = %s", asked.area))
+        return await self._by_id("unit", conditions, asked)
 
     async def operators(self, asked: Filter) -> Page:
         """Return operators by user id; raises as ``incidents``."""

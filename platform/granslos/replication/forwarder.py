@@ -62,6 +62,7 @@ class Forwarder:
         self.halted: str | None = None
         self._marker_follows = False
         self._behind_since: float | None = None
+        self._away_since: float | None = None
         self._paused = asyncio.Event()
         self._paused.set()
         self._idle = asyncio.Event()
@@ -92,6 +93,11 @@ class Forwarder:
         """Return for how many seconds there has been a backlog without progress; ``now`` is the loop's monotonic time."""
         return 0.0 if self.backlog == 0 or self._behind_since is None else max(0.0, now - self._behind_since)
 
+    def _is_cut_off(self) -> bool:
+        """Tell whether the LOG has been away for longer than an answer would wait: then no answer waits for it."""
+        since = self._away_since
+        return since is not None and asyncio.get_running_loop().time() - since > limits.FORWARDER_AWAY_SECONDS
+
     async def in_log(self, generation: int, jseq: int, timeout: float) -> int | None:
         """Wait until a journal event is in the LOG.
 
@@ -100,7 +106,7 @@ class Forwarder:
         """
         if self.cursor and (generation, jseq) <= (self.cursor.generation, self.cursor.jseq):
             return self.cursor.log_seq if jseq == self.cursor.jseq and not self._marker_follows else 0
-        if timeout <= 0:
+        if timeout <= 0 or self._is_cut_off():
             return None
         key = (generation, jseq)
         future = self._waiting.get(key)
@@ -156,6 +162,7 @@ class Forwarder:
                 metrics.FORWARDER_CHAIN_CHECKS_FAILED.inc()
             except (LogUnavailableError, StoreUnavailableError) as error:
                 metrics.FORWARDER_RETRIES.inc()
+                self._away_since = self._away_since or asyncio.get_running_loop().time()
                 log.debug("forwarder_retries", reason=str(error))
                 await asyncio.sleep(limits.FORWARDER_RETRY_SECONDS)
             except ForeignTailError as error:
@@ -198,6 +205,7 @@ class Forwarder:
 
     async def _session(self) -> None:
         self.cursor = cursor = await self.find_cursor()
+        self._away_since = None
         self._settle(cursor)
         while True:
             await self._paused.wait()

@@ -96,7 +96,7 @@ class Presence:
         """Tell whether a site has not been heard for the bound; this site itself never is."""
         if site == self.site:
             return False
-        if now - self._started < limits.PRESENCE_SILENT_SECONDS and site not in self._heard:
+        if site not in self._heard and now - self._started < limits.PRESENCE_START_SECONDS:
             return False
         return not self._is_heard(site, now)
 

@@ -77,7 +77,8 @@ def due(desks: Desks, watch: Watch, lost_since: Mapping[str, float], now: float,
     centres: Sequence[Centre] = tuple(desks.centres.values())
     for desk in desks.all():
         since = lost_since.get(desk.authority)
-        if since is None or desk.authority == desks.site:
+        if since is None or desk.authority == desks.site or not watch.presence.is_silent(desk.authority, now):
+            # One that beats again is not robbed, even before its link is trusted.
             continue
         if desk.desk == "dispatch" and (timer is None or now - since < timer):
             continue
@@ -119,6 +120,8 @@ class Takeover:
             elif site in self.lost_since and presence.is_back(site, now):
                 log.info("site_back", back=site, seconds=round(now - self.lost_since.pop(site), 1))
         self._release()
+        if not self._desks.serving_enabled:
+            return
         for desk in due(self._desks, self._watch, self.lost_since, now, self._timer):
             key = (desk.centre, desk.desk)
             if desk.desk == "calls" and key not in self._desks.claims():
@@ -132,7 +135,8 @@ class Takeover:
         """Drop claims and wishes whose site is back, or for which this site is no longer fit."""
         island = self._watch.is_island()
         for key in tuple(self._desks.claims()):
-            if island or self._desks.desk(*key).authority not in self.lost_since:
+            authority = self._desks.desk(*key).authority
+            if island or authority not in self.lost_since:
                 self._desks.unclaim(*key)
                 log.info("call_desk_released", centre=key[0])
         for key, wanted in tuple(self.queued.items()):

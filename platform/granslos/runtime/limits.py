@@ -110,6 +110,9 @@ FORWARDER_MEMORY_EVENTS_MAX = 10_000
 FORWARDER_RETRY_SECONDS = 0.1
 """Pause after a failed append; an election takes 2.4 to 8.2 s."""
 
+FORWARDER_AWAY_SECONDS = 1.0
+"""The LOG has been away for so long: answers say ``site`` at once instead of waiting for it."""
+
 READER_BATCH_EVENTS_MAX = 500
 """Events that the projector applies in one transaction."""
 
@@ -162,6 +165,9 @@ PRESENCE_STALL_SECONDS = 1.0
 
 PRESENCE_SILENT_SECONDS = 2.0
 """Without a beat for so long a site is silent."""
+
+PRESENCE_START_SECONDS = 10.0
+"""A site that was never heard counts as silent only after this: at a cold start of all, none takes over from those behind."""
 
 PRESENCE_ISLAND_SECONDS = 2.0
 """Without a majority for so long this site is an island."""

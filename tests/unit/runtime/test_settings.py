@@ -5,6 +5,10 @@ from pathlib import Path
 import pytest
 
 from granslos.contract.errors import SettingsError
+from granslos.local.credentials import load_passwords
+from granslos.local.layout import ADAPTERS, Layout
+from granslos.local.plan import Plan, Policy, regions_of, witness_of
+from granslos.local.site_files import write_files
 from granslos.runtime.settings import load_site
 
 GOOD = """
@@ -197,3 +201,24 @@ def test_production_needs_its_signing_key(tmp_path: Path) -> None:
     (tmp_path / "site.jwk").unlink()
     with pytest.raises(SettingsError, match=r"auth\.signing_key: .*No such file"):
         load_site(path)
+
+
+@pytest.mark.parametrize("sites", [1, 2, 3, 4])
+def test_the_demos_own_site_files_are_good(tmp_path: Path, sites: int) -> None:
+    regions = regions_of(sites)
+    layout = Layout(base=20_000, sites=tuple(region.code for region in regions), witness=witness_of(sites))
+    plan = Plan(
+        directory=tmp_path,
+        regions=regions,
+        layout=layout,
+        passwords=load_passwords(tmp_path / "passwords.json", layout.hubs),
+        policy=Policy(),
+        nats_server=Path("nats-server"),
+        adapters=ADAPTERS,
+    )
+    write_files(plan, wan_delay_ms=0.0, seed=1)
+    for region in regions:
+        settings = load_site(plan.site_file(region.code))
+        assert settings.site.code == region.code
+        assert {centre.code for centre in settings.centres} == {other.code for other in regions}
+        assert {unit.centre for unit in settings.units} == {other.code for other in regions}

@@ -69,7 +69,20 @@ export interface Unknown {
   name: string;
 }
 
-export type Frame = Snapshot | Change | Confirmed | Heartbeat | Notice | Resync | Unknown;
+/** Not sent by a site: the console's own note that another site goes on where the last one stopped. */
+export interface Resumed {
+  type: "resumed";
+}
+
+/** Not sent by a site: what the console asked for besides, because it changes without events. */
+export interface Refreshed {
+  type: "refreshed";
+  site: SiteState | null;
+  centres: Centre[] | null;
+  units: Unit[] | null;
+}
+
+export type Frame = Snapshot | Change | Confirmed | Heartbeat | Notice | Resync | Unknown | Resumed | Refreshed;
 
 type Fields = Record<string, unknown>;
 
@@ -77,11 +90,10 @@ const isFields = (value: unknown): value is Fields =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 const list = <T>(value: unknown): T[] => (Array.isArray(value) ? (value as T[]) : []);
 const text = (value: unknown): string | null => (typeof value === "string" ? value : null);
-const number = (value: unknown): number | null =>
-  typeof value === "number" && Number.isFinite(value) ? value : null;
+const number = (value: unknown): number | null => (typeof value === "number" && Number.isFinite(value) ? value : null);
 
 /** Items that carry an id; one without cannot be shown or replaced. */
-const identified = <T extends { id: string }>(value: unknown): T[] =>
+export const identified = <T extends { id: string }>(value: unknown): T[] =>
   list<unknown>(value).filter((item): item is T => isFields(item) && typeof item.id === "string");
 
 function snapshot(data: Fields): Frame {
@@ -112,7 +124,8 @@ function change(data: Fields): Frame {
     position,
     durability: position === null ? "site" : "cluster",
     changes: list<unknown>(data.changes).filter(
-      (item): item is Fields & Changed => isFields(item) && typeof item.kind === "string" && typeof item.id === "string",
+      (item): item is Fields & Changed =>
+        isFields(item) && typeof item.kind === "string" && typeof item.id === "string",
     ),
   };
 }
@@ -121,7 +134,12 @@ function confirmed(data: Fields): Frame {
   const eventId = text(data.event_id);
   const position = number(data.position);
   if (eventId === null || position === null) return { type: "unknown", name: "confirmed" };
-  return { type: "confirmed", event_id: eventId, position, ticks: list<Ticked>(data.ticks).filter(isFields) as Ticked[] };
+  return {
+    type: "confirmed",
+    event_id: eventId,
+    position,
+    ticks: list<Ticked>(data.ticks).filter(isFields) as Ticked[],
+  };
 }
 
 function heartbeat(data: Fields): Frame {

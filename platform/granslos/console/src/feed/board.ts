@@ -5,8 +5,17 @@
  * empty list is never shown as if it were true; what only the site left behind knew stays in sight as `stranded`.
  */
 
-import { type Change, type Confirmed, type Frame, type Notice, observedPositions, type Snapshot, type Ticked } from "../contract/frames";
-import type { Centre, Conflict, Incident, Operator, Resource, SiteState, Unit } from "../contract/views";
+import {
+  type Change,
+  type Confirmed,
+  type Frame,
+  type Notice,
+  observedPositions,
+  type Refreshed,
+  type Snapshot,
+  type Ticked,
+} from "../contract/frames";
+import type { Centre, Conflict, Incident, Operator, Resource, SiteState, Unit, UnitPosition } from "../contract/views";
 import { CLOSED_INCIDENTS_MAX, SEEN_EVENTS_MAX } from "./limits";
 
 export interface Stranded {
@@ -101,7 +110,9 @@ class Draft {
   map<T>(key: "incidents" | "units" | "operators" | "conflicts" | "centres" | "seen" | "stranded"): Map<string, T> {
     if (!this.copied.has(key)) {
       this.copied.add(key);
-      (this.board as unknown as Record<string, unknown>)[key] = new Map(this.board[key] as ReadonlyMap<string, unknown>);
+      (this.board as unknown as Record<string, unknown>)[key] = new Map(
+        this.board[key] as ReadonlyMap<string, unknown>,
+      );
     }
     return this.board[key] as unknown as Map<string, T>;
   }
@@ -141,6 +152,10 @@ function applyFrame(draft: Draft, frame: Frame, site: string, now: number): void
       return draft.set("islandSince", frame.island ? (draft.current.islandSince ?? now) : null);
     case "notice":
       return applyNotice(draft, frame);
+    case "resumed":
+      return draft.set("site", site);
+    case "refreshed":
+      return applyRefreshed(draft, frame);
     case "resync":
       return;
     case "unknown":
@@ -148,7 +163,8 @@ function applyFrame(draft: Draft, frame: Frame, site: string, now: number): void
   }
 }
 
-const byId = <T extends { id: string }>(items: readonly T[]): Map<string, T> => new Map(items.map((item) => [item.id, item]));
+const byId = <T extends { id: string }>(items: readonly T[]): Map<string, T> =>
+  new Map(items.map((item) => [item.id, item]));
 
 function applySnapshot(draft: Draft, frame: Snapshot, site: string): void {
   const before = draft.current;
@@ -185,9 +201,7 @@ function strandedAfter(before: Board, incidents: ReadonlyMap<string, Incident>, 
 function withKnownPositions(units: Map<string, Unit>, before: ReadonlyMap<string, Unit>): Map<string, Unit> {
   for (const unit of units.values()) {
     const known = before.get(unit.id)?.last_position;
-    if (known && !(unit.last_position && unit.last_position.at >= known.at)) {
-      units.set(unit.id, { ...unit, last_position: known });
-    }
+    if (known) units.set(unit.id, { ...unit, last_position: newer(unit.last_position, known) });
   }
   return units;
 }
@@ -215,7 +229,9 @@ function put(draft: Draft, collection: Collection, resource: Resource): void {
     const known = draft.current.units.get(resource.id);
     const { last_position, grey, assignable } = known ?? {};
     const overlay = { last_position, grey, assignable };
-    const kept = Object.fromEntries(Object.entries(overlay).filter(([, value]) => value !== undefined && value !== null));
+    const kept = Object.fromEntries(
+      Object.entries(overlay).filter(([, value]) => value !== undefined && value !== null),
+    );
     draft.map<Resource>("units").set(resource.id, { ...kept, ...resource });
     return;
   }
@@ -258,13 +274,32 @@ function applyTick(draft: Draft, tick: Ticked): void {
 }
 
 function applyNotice(draft: Draft, frame: Notice): void {
-  if (frame.kind === "site" && typeof frame.data.code === "string") draft.set("siteState", frame.data as unknown as SiteState);
+  if (frame.kind === "site" && typeof frame.data.code === "string")
+    draft.set("siteState", frame.data as unknown as SiteState);
   for (const { unit_id, latitude, longitude, at } of observedPositions(frame)) {
     const unit = draft.current.units.get(unit_id);
-    if (unit && !(unit.last_position && unit.last_position.at >= at)) {
-      draft.map<Unit>("units").set(unit_id, { ...unit, last_position: { latitude, longitude, at } });
+    if (unit) {
+      const last_position = newer(unit.last_position, { latitude, longitude, at });
+      draft.map<Unit>("units").set(unit_id, { ...unit, last_position });
     }
   }
+}
+
+function applyRefreshed(draft: Draft, frame: Refreshed): void {
+  if (frame.site !== null) draft.set("siteState", frame.site);
+  if (frame.centres !== null) draft.set("centres", byId(frame.centres));
+  for (const { id, assignable, grey, last_position } of frame.units ?? []) {
+    const unit = draft.current.units.get(id);
+    if (unit === undefined) continue;
+    const overlay = { assignable, grey, last_position: newer(unit.last_position, last_position) };
+    const said = Object.entries(overlay).filter(([, value]) => value !== undefined && value !== null);
+    draft.map<Unit>("units").set(id, { ...unit, ...Object.fromEntries(said) });
+  }
+}
+
+function newer(a: UnitPosition | null | undefined, b: UnitPosition | null | undefined): UnitPosition | null {
+  if (!a || !b) return a ?? b ?? null;
+  return Date.parse(b.at) > Date.parse(a.at) ? b : a;
 }
 
 function tickOff(draft: Draft, eventId: string, position: number): void {
@@ -289,7 +324,8 @@ function remember(draft: Draft, eventId: string, position: number | null): void 
 /** Tells whether anything in the picture is at one site only; then another site cannot resume it, only replace it. */
 export function hasPending(board: Board): boolean {
   if (board.pending.size > 0) return true;
-  for (const incident of board.incidents.values()) if (incident.durability === "site" && !isClosed(incident)) return true;
+  for (const incident of board.incidents.values())
+    if (incident.durability === "site" && !isClosed(incident)) return true;
   for (const unit of board.units.values()) if (unit.durability === "site") return true;
   return false;
 }

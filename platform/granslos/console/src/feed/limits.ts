@@ -4,6 +4,8 @@
 export const SILENCE_MS = 2_000;
 /** A dialled site must send its first frame within this; with `SILENCE_MS` a hung site costs less than 2.5 s. */
 export const CONNECT_MS = 1_500;
+/** A site that beats but sends no picture for so long is left for the next one. */
+export const SNAPSHOT_MS = 3_000;
 /** How often the watch looks. */
 export const TICK_MS = 100;
 /** A pause between two looks that is longer says that this machine slept: what it did not hear proves nothing. */
@@ -41,11 +43,18 @@ export const COMMAND_DONE_MS = 8_000;
 export const COMMANDS_MAX = 200;
 
 /** Event ids remembered to drop doubles. */
-export const SEEN_EVENTS_MAX = 20_000;
+export const SEEN_EVENTS_MAX = 5_000;
 /** Closed and merged incidents kept; the oldest go first. */
 export const CLOSED_INCIDENTS_MAX = 500;
 /** Frames are folded together so often: one drawing on a 60 Hz screen. */
 export const FOLD_MS = 16;
+
+/** Pause between a notice (a desk moved, a site fell silent) and asking for what changed with it. */
+export const REFRESH_MS = 250;
+/** One such question. */
+export const REFRESH_TIMEOUT_MS = 3_000;
+/** While the overview is open it asks anew so often. */
+export const OVERVIEW_MS = 2_000;
 
 /** ✓ without ✓✓ for longer turns amber. */
 export const AMBER_MS = 2_000;

@@ -23,28 +23,30 @@ export class EventStreamParser {
   /** Takes the next piece of text and returns the events it completes, in order. */
   push(chunk: string): RawEvent[] {
     const done: RawEvent[] = [];
-    let start = 0;
-    // A CR LF that was cut in two is one line end.
-    if (this.sawReturn && chunk.startsWith("\n")) start = 1;
-    if (chunk !== "") this.sawReturn = false;
+    for (const line of this.lines(chunk)) {
+      const event = this.take(line);
+      if (event !== null) done.push(event);
+    }
+    return done;
+  }
+
+  /** Yields the lines that a piece completes; LF, CR and CR LF end a line, also a CR LF that was cut in two. */
+  private *lines(chunk: string): Generator<string> {
+    let start = this.sawReturn && chunk.startsWith("\n") ? 1 : 0;
+    if (chunk !== "") this.sawReturn = chunk.endsWith("\r");
     for (let end = nextLineEnd(chunk, start); end >= 0; end = nextLineEnd(chunk, start)) {
       this.pieces.push(chunk.slice(start, end));
       const line = this.pieces.join("");
       this.pieces = [];
-      start = end + 1;
-      if (chunk[end] === "\r") {
-        if (start === chunk.length) this.sawReturn = true;
-        else if (chunk[start] === "\n") start += 1;
-      }
-      const event = this.take(line);
-      if (event !== null) done.push(event);
+      start = chunk.startsWith("\r\n", end) ? end + 2 : end + 1;
+      yield line;
     }
     this.keep(chunk.slice(start));
-    return done;
   }
 
   private keep(rest: string): void {
-    if (rest !== "") this.pieces.push(rest);
+    if (rest === "") return;
+    this.pieces.push(rest);
     this.size += rest.length;
     if (this.size > EVENT_CHARACTERS_MAX) throw new StreamTooLargeError();
   }
