@@ -30,9 +30,11 @@ def by_looking_at_all(need: Need, units: Sequence[Candidate]) -> list[tuple[int,
     for unit in units:
         if DEFAULT_RULES.role(need, unit.kind) != "main" or not DEFAULT_RULES.usable(need, unit) or not unit.reachable:
             continue
+        if unit.activity == "handed_over":
+            continue
         if unit.starts_from is not None and need.place is not None:
             seconds = DEFAULT_RULES.driving_s(need, travel_time_s(load().roads, unit.starts_from, need.place))
-            found.append((seconds + DEFAULT_RULES.ready_in_s.get(unit.activity, 0), unit.unit_id))
+            found.append((seconds, unit.unit_id))
     return sorted(found)[:RANKED_MAX]
 
 

@@ -212,6 +212,11 @@ class World:
                 await self._load_case(incidents)
             wanted = self._missing(wanted)
 
+    def create(self, key: Key) -> None:
+        """Admit an aggregate that was made just now, so that nobody looks for its row."""
+        if key not in self.entries:
+            self._admit(key, None)
+
     def _admit(self, key: Key, stored: Stored | None) -> None:
         entry = Entry(key, stored)
         self.entries[key] = entry

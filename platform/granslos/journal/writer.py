@@ -122,10 +122,10 @@ class JournalWriter:
             rows = build(world, self._scale)
             if written:
                 async with self._store.transaction() as tx:
-                    await tx.journal([_journal_row(item) for item in written])
-                    await tx.commands(commands)
-                    await tx.rows(rows)
-                    await tx.state(self.state)
+                    tx.journal([_journal_row(item) for item in written])
+                    tx.commands(commands)
+                    tx.rows(rows)
+                    tx.state(self.state)
                 metrics.JOURNAL_COMMIT_SECONDS.observe(self._clock.monotonic() - started)
         except BaseException:
             world.rollback()
@@ -154,6 +154,8 @@ class JournalWriter:
             self.state.next_serial, self.state.serial_day = serials
             return outcome, []
         items = [self._place(decision, n, draft, now) for n, draft in enumerate(outcome.drafts)]
+        if outcome.created and outcome.target[0] == "incident" and self.state.next_serial != serials[0]:
+            self._world.create(outcome.target)
         await self._world.prepare(self._world.keys_of(items))
         await self._world.add_pending(items)
         return outcome, items
@@ -248,8 +250,8 @@ class JournalWriter:
             item = self._place(decision, 0, Draft(aggregate="site", id=state.site, payload=payload), self._clock.now())
             try:
                 async with self._store.transaction() as tx:
-                    await tx.journal([_journal_row(item)])
-                    await tx.state(state)
+                    tx.journal([_journal_row(item)])
+                    tx.state(state)
             except BaseException:
                 self._restore(before)
                 raise

@@ -27,7 +27,7 @@ async def show_pending(store: Store, world: World, scale: Scale, projector: Proj
             await world.add_pending(fresh)
             rows = build(world, scale)
             async with store.transaction() as tx:
-                await tx.rows(rows)
+                tx.rows(rows)
         except BaseException:
             world.rollback()
             raise

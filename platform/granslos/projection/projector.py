@@ -178,7 +178,7 @@ class Projector:
             await world.apply(items)
             rows = build(world, self._scale)
             async with self._store.transaction() as tx:
-                await self._write(tx, items, parked, rows, after)
+                self._write(tx, items, parked, rows, after)
         except psycopg.DataError as error:
             world.rollback()
             cause = error.diag.message_primary or type(error).__name__
@@ -195,21 +195,19 @@ class Projector:
             log.error("event_parked", type=p.type, event_id=p.event_id, log_seq=p.message.seq, reason=p.reason[:200])
         self._tell(items, rows, was_pending)
 
-    async def _write(
+    def _write(
         self, tx: Transaction, items: Sequence[Item], parked: Sequence[Parked], rows: Rows, after: SiteState
     ) -> None:
         log_rows = [_log_row(item) for item in items]
         log_rows += [_parked_row(p) for p in parked]
-        await tx.log(log_rows)
-        for p in parked:
-            keys = [f"{kind}:{aggregate_id}" for kind, aggregate_id in p.topics]
-            await tx.park((p.event_id, p.message.seq, p.type, keys, p.reason[:500], p.message.data))
+        tx.log(log_rows)
+        tx.park([(p.event_id, p.message.seq, p.type, _joined(p.topics), p.reason[:500], p.message.data) for p in parked])
         own = [item for item in items if item.envelope.site == self._state.site and not item.envelope.is_marker]
         # Refills the journal after a restore; otherwise all of these are there already.
-        await tx.journal([_journal_row(item) for item in own])
-        await tx.commands([_command_row(item) for item in items if item.envelope.index == 0 and not item.envelope.is_marker])
-        await tx.rows(rows)
-        await tx.state(after)
+        tx.journal([_journal_row(item) for item in own])
+        tx.commands([_command_row(item) for item in items if item.envelope.index == 0 and not item.envelope.is_marker])
+        tx.rows(rows)
+        tx.state(after)
 
     def _tell(self, items: Sequence[Item], rows: Rows, was_pending: set[tuple[str, str]]) -> None:
         for item in items:
@@ -249,10 +247,14 @@ def _log_row(item: Item) -> tuple[Any, ...]:
         e.at,
         item.late,
         item.twin,
-        " ".join(f"{kind}:{aggregate_id}" for kind, aggregate_id in keys),
+        _joined(keys),
         item.hash,
         item.body,
     )
+
+
+def _joined(keys: Sequence[Key]) -> str:
+    return " ".join(f"{kind}:{aggregate_id}" for kind, aggregate_id in keys)
 
 
 def _parked_row(parked: Parked) -> tuple[Any, ...]:
@@ -260,7 +262,7 @@ def _parked_row(parked: Parked) -> tuple[Any, ...]:
     if e is None:
         seq, data = parked.message.seq, parked.message.data
         return (seq, "?", 0, 0, parked.event_id, "?", "", _UNKNOWN_TIME, False, 0, "", event_hash(data), data)
-    keys = " ".join(f"{kind}:{aggregate_id}" for kind, aggregate_id in parked.topics)
+    keys = _joined(parked.topics)
     digest = event_hash(parked.message.data)
     place = (parked.message.seq, e.site, e.generation, e.jseq)
     return (*place, e.event_id, e.type, e.command_id, e.at, False, 0, keys, digest, parked.message.data)

@@ -57,7 +57,7 @@ async def _replay(store: Store, world: World, scale: Scale) -> tuple[int, int]:
         await world.prepare(world.keys_of(items))
         await world.apply(items)
         async with store.transaction() as tx:
-            await tx.rows(build(world, scale))
+            tx.rows(build(world, scale))
         world.begin()
         world.trim(limits.WORLD_ENTRIES_MAX)
         cursor, events = last, events + len(items)
@@ -70,5 +70,5 @@ async def _pending(store: Store, world: World, scale: Scale) -> int:
     await world.prepare(world.keys_of(items))
     await world.add_pending(items)
     async with store.transaction() as tx:
-        await tx.rows(build(world, scale))
+        tx.rows(build(world, scale))
     return len(items)

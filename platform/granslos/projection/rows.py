@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-import psycopg
 
 from granslos.application.ports import Resource, Tick
 from granslos.application.world import Entry, Key, Stored, World
@@ -121,14 +120,17 @@ class Rows:
         self.resources: dict[Key, Resource] = {}
         self.ticks: dict[Key, Tick] = {}
 
-    async def write(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        """Write all rows; within the caller's transaction."""
-        for table, rows in self.tables.items():
-            if rows:
-                await connection.execute(UPSERTS[table], [list(column) for column in zip(*rows, strict=True)])
+    def statements(self) -> list[tuple[str, list[Any]]]:
+        """Return the statements that write all rows, one a table."""
+        found = [
+            (UPSERTS[table], [list(column) for column in zip(*rows, strict=True)])
+            for table, rows in self.tables.items()
+            if rows
+        ]
         if self.owners:
             keep = [row[0] for row in self.tables["conflict"]]
-            await connection.execute(FORGET_CONFLICTS, [self.owners, keep])
+            found.append((FORGET_CONFLICTS, [self.owners, keep]))
+        return found
 
 
 def build(world: World, scale: Scale) -> Rows:

@@ -55,8 +55,9 @@ _JOURNAL = (
     "on conflict (generation, jseq) do nothing"
 )
 _PARK = (
-    "insert into parked_event (event_id, log_seq, type, topics, reason, body) values (%s, %s, %s, %s, %s, %s) "
-    "on conflict (event_id) do nothing"
+    "insert into parked_event (event_id, log_seq, type, topics, reason, body) "
+    "select a, b, c, string_to_array(d, ' '), e, f from unnest(%s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], "
+    "%b::bytea[]) as t (a, b, c, d, e, f) on conflict (event_id) do nothing"
 )
 
 JournalRow = tuple[int, int, str, str, str, bytes]
@@ -112,16 +113,20 @@ class Store:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["Transaction"]:
-        """Commit everything in the block with one fsync, or nothing.
+        """Commit everything that the block collects with one fsync, or nothing.
 
         Raises:
             StoreUnavailableError: the commit failed or its outcome is unknown.
         """
         connection = self._require()
+        transaction = Transaction()
+        yield transaction
+        made = transaction.statement()
+        if made is None:
+            return
         try:
             async with asyncio.timeout(limits.STORE_COMMIT_TIMEOUT_SECONDS):
-                async with connection.pipeline(), connection.transaction():
-                    yield Transaction(connection)
+                await connection.execute(made[0], made[1])
         except psycopg.DataError:
             raise
         except (psycopg.Error, OSError, TimeoutError) as error:
@@ -155,25 +160,25 @@ class Store:
     async def probe(self) -> None:
         """Commit a probe row with fsync: proof that this site can make something durable now."""
         async with self.transaction() as tx:
-            await tx.probe()
+            tx.probe()
 
     # --- loader (application.world.Loader) ----------------------------------------------------------------------------
 
     async def load(self, keys: Sequence[Key]) -> Mapping[Key, Stored]:
         """Return the stored aggregates among ``keys``."""
-        found: dict[Key, Stored] = {}
         by_kind: dict[str, list[str]] = {}
         for kind, aggregate_id in keys:
-            by_kind.setdefault(kind, []).append(aggregate_id)
-        for kind, ids in by_kind.items():
-            if kind not in row_sql.COLUMNS:
-                continue
-            for aggregate_id, folded in await self._read(
-                f"select id, folded from {kind} where id = any(%s) and folded is not null",  # noqa: S608 -- kind is checked above
-                [ids],
-            ):
-                found[kind, aggregate_id] = row_sql.unpack(kind, folded)
-        return found
+            if kind in row_sql.COLUMNS:
+                by_kind.setdefault(kind, []).append(aggregate_id)
+        if not by_kind:
+            return {}
+        # The names are keys of the constant above.
+        query = " union all ".join(
+            f"select '{kind}', id, folded from {kind} where id = any(%s) and folded is not null"  # noqa: S608 -- see above
+            for kind in by_kind
+        )
+        found = await self._read(query, list(by_kind.values()))
+        return {(kind, aggregate_id): row_sql.unpack(kind, folded) for kind, aggregate_id, folded in found}
 
     async def load_assignments(self, incident_ids: Sequence[str]) -> Sequence[AssignmentState]:
         """Return all assignments of these incidents."""
@@ -318,38 +323,58 @@ def stored_item(log_seq: int | None, late: bool, twin: int, body: bytes) -> Item
 
 
 class Transaction:
-    """What may be written in one commit."""
+    """What is written in one commit: collected, then sent as one statement, so that a commit is one round trip and one fsync.
 
-    def __init__(self, connection: AsyncConnection[Any]) -> None:
-        self.connection = connection
+    Each table is written by at most one part, so that it does not matter that all parts see the same snapshot.
+    """
 
-    async def journal(self, rows: Sequence[JournalRow]) -> None:
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._parameters: list[Any] = []
+
+    def add(self, statement: str, parameters: Sequence[Any] = ()) -> None:
+        """Add a data-modifying statement."""
+        self._parts.append(statement)
+        self._parameters += parameters
+
+    def journal(self, rows: Sequence[JournalRow]) -> None:
         """Append to the journal; a row that is there already is kept."""
         if rows:
-            await self.connection.execute(_JOURNAL, [list(column) for column in zip(*rows, strict=True)])
+            self.add(_JOURNAL, [list(column) for column in zip(*rows, strict=True)])
 
-    async def commands(self, rows: Sequence[CommandRow]) -> None:
+    def commands(self, rows: Sequence[CommandRow]) -> None:
         """Remember commands that took effect; the first wins."""
         if rows:
-            await self.connection.execute(_COMMANDS, [list(column) for column in zip(*rows, strict=True)])
+            self.add(_COMMANDS, [list(column) for column in zip(*rows, strict=True)])
 
-    async def log(self, rows: Sequence[tuple[Any, ...]]) -> None:
+    def log(self, rows: Sequence[tuple[Any, ...]]) -> None:
         """Append to ``event_log``; topics joined by blanks."""
         if rows:
-            await self.connection.execute(_LOG, [list(column) for column in zip(*rows, strict=True)])
+            self.add(_LOG, [list(column) for column in zip(*rows, strict=True)])
 
-    async def rows(self, rows: row_sql.Rows) -> None:
+    def rows(self, rows: row_sql.Rows) -> None:
         """Write the read model's changes."""
-        await rows.write(self.connection)
+        for statement, parameters in rows.statements():
+            self.add(statement, parameters)
 
-    async def state(self, state: SiteState) -> None:
+    def state(self, state: SiteState) -> None:
         """Write where this site stands now."""
-        await self.connection.execute(_STATE_UPDATE, [getattr(state, column) for column in _STATE_COLUMNS])
+        self.add(_STATE_UPDATE, [getattr(state, column) for column in _STATE_COLUMNS])
 
-    async def park(self, item: tuple[str, int, str, list[str], str, bytes]) -> None:
-        """Park an event: id, LOG sequence, type, topics, reason, body."""
-        await self.connection.execute(_PARK, item)
+    def park(self, rows: Sequence[tuple[str, int, str, str, str, bytes]]) -> None:
+        """Park events: id, LOG sequence, type, topics joined by blanks, reason, body."""
+        if rows:
+            self.add(_PARK, [list(column) for column in zip(*rows, strict=True)])
 
-    async def probe(self) -> None:
+    def probe(self) -> None:
         """Change the probe row."""
-        await self.connection.execute("update site_state set probe = probe + 1")
+        self.add("update site_state set probe = probe + 1")
+
+    def statement(self) -> tuple[str, list[Any]] | None:
+        """Return the one statement and its parameters; None when there is nothing to write."""
+        if not self._parts:
+            return None
+        if len(self._parts) == 1:
+            return self._parts[0], self._parameters
+        parts = ", ".join(f"part{n} as ({part})" for n, part in enumerate(self._parts))
+        return f"with {parts} select 1", self._parameters

@@ -137,7 +137,7 @@ class SiteCore:
             self.world.dirty.update(doubtful)
             rows = build(self.world, self.known.scale)
             async with self.store.transaction() as tx:
-                await tx.rows(rows)
+                tx.rows(rows)
             self.world.begin()
         metrics.STORE_CONNECTED.set(1)
 
@@ -215,7 +215,7 @@ class SiteCore:
             async with self.store.lock:
                 self.state.log_identity = status.identity
                 async with self.store.transaction() as tx:
-                    await tx.state(self.state)
+                    tx.state(self.state)
         elif self.state.log_identity != status.identity:
             raise StreamIdentityError(f"the LOG was made {status.identity}, this site knows {self.state.log_identity}")
         if status.last_seq < self.state.log_cursor:

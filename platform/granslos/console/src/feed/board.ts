@@ -186,17 +186,19 @@ function applySnapshot(draft: Draft, frame: Snapshot, site: string): void {
 /** What the site left behind had not shared, and the new one does not know (or knows less of). */
 function strandedAfter(before: Board, incidents: ReadonlyMap<string, Incident>, site: string): Map<string, Stranded> {
   const made = new Map(before.stranded);
-  if (before.site !== null && before.site !== site) {
-    for (const incident of before.incidents.values()) {
-      if (incident.durability === "site" && !isClosed(incident)) made.set(incident.id, { incident, site: before.site });
-    }
+  const left = before.site;
+  if (left !== null && left !== site) {
+    const alone = [...before.incidents.values()].filter((item) => item.durability === "site" && !isClosed(item));
+    for (const incident of alone) made.set(incident.id, { incident, site: left });
   }
   for (const [id, { incident, site: origin }] of made) {
-    const known = incidents.get(id);
-    if (origin === site || (known !== undefined && (known.version ?? 0) >= (incident.version ?? 0))) made.delete(id);
+    if (origin === site || isKnown(incidents.get(id), incident)) made.delete(id);
   }
   return made;
 }
+
+const isKnown = (known: Incident | undefined, incident: Incident): boolean =>
+  known !== undefined && (known.version ?? 0) >= (incident.version ?? 0);
 
 function withKnownPositions(units: Map<string, Unit>, before: ReadonlyMap<string, Unit>): Map<string, Unit> {
   for (const unit of units.values()) {
@@ -241,7 +243,7 @@ function put(draft: Draft, collection: Collection, resource: Resource): void {
 
 function noteIncident(draft: Draft, incident: Incident): void {
   const stranded = draft.current.stranded.get(incident.id);
-  if (stranded !== undefined && (incident.version ?? 0) >= (stranded.incident.version ?? 0)) {
+  if (stranded !== undefined && isKnown(incident, stranded.incident)) {
     draft.map("stranded").delete(incident.id);
   }
   if (isClosed(incident)) forgetOldClosed(draft);
