@@ -49,7 +49,7 @@ def snap_consistently(shapes: dict[str, BaseGeometry]) -> dict[str, BaseGeometry
     faces between them are formed anew, and each face goes to the polygon that covers most of it.
     """
     lines = shapely.union_all([shapely.boundary(shape) for shape in shapes.values()], grid_size=GRID_DEGREES)
-    faces = [face for face in shapely.get_parts(shapely.polygonize([lines]))]
+    faces = list(shapely.get_parts(shapely.polygonize([lines])))
     codes = list(shapes)
     tree = shapely.STRtree([shapes[code] for code in codes])
     members: dict[str, list[BaseGeometry]] = defaultdict(list)

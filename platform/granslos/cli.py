@@ -22,7 +22,7 @@ def demo(
     *,
     sites: Annotated[int, Parameter(help="How many sites.")] = 3,
     directory: Dir = Path(".demo"),
-    base_port: int = 0,
+    base_port: int | None = None,
     no_traffic: Annotated[bool, Parameter(negative="")] = False,
     speed: float = 1.0,
     seed: int = 1,
@@ -33,7 +33,7 @@ def demo(
     Args:
         sites: 1 to 7; an even number adds a witness hub.
         directory: where data, logs and run.json go; a second start there goes on with the data.
-        base_port: first of a fixed block of ports; 0 takes free ones and keeps them in the directory.
+        base_port: first of a fixed block of ports; without it free ones are taken and kept in the directory.
         no_traffic: without simulated callers, operators and crews.
         speed: the simulation's pace; 1 is real time.
         seed: the simulated world's seed.

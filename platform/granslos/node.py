@@ -14,6 +14,7 @@ from granslos.api.feed import FeedHub
 from granslos.api.server import serve
 from granslos.application.decisions import Known
 from granslos.application.dispatcher import Dispatcher, Ports
+from granslos.application.recommendation import Recommender
 from granslos.contract.commands import CommandRequest, RegisterUnit
 from granslos.contract.errors import AuthorityUnavailableError
 from granslos.contract.places import Position
@@ -25,6 +26,8 @@ from granslos.intake.remote import BusRemote
 from granslos.intake.server import Intake
 from granslos.journal.migrate import migrate
 from granslos.projection.store import Store
+from granslos.readmodel.audit import AuditLog
+from granslos.readmodel.kpi import KpiQueries
 from granslos.readmodel.pool import make_read_pool
 from granslos.readmodel.queries import Queries
 from granslos.replication.beats import Beats, BeatSource
@@ -147,11 +150,27 @@ class Node:
         """Start whole or not at all, work until ``stop``, drain, close."""
         settings = self.settings
         await asyncio.to_thread(migrate, settings.postgres.dsn)
-        await self.core.load()
-        await self.pool.open()
+        async with self._stores():
+            await self._serve(stop, listening)
+
+    @contextlib.asynccontextmanager
+    async def _stores(self) -> AsyncIterator[None]:
+        """Read everything into memory; close all connections to PostgreSQL in the end."""
+        try:
+            await self.core.load()
+            await self.pool.open()
+            yield
+        finally:
+            await self.pool.close(timeout=limits.READ_TURN_SECONDS)
+            await self.core.store.close()
+            await self.core.journal_source.close()
+
+    async def _serve(self, stop: asyncio.Event, listening: Callable[[], None]) -> None:
+        settings = self.settings
         feed = FeedHub(queries=self.queries, state=self.present)
-        self.core.publish = lambda changes: [feed.publish(change) for change in changes] and None
-        self.core.confirm = feed.confirm
+        audit = AuditLog(settings.postgres.dsn)
+        self.core.publish, self.core.confirm = feed.publish_all, feed.confirm
+        self.present.announce = feed.announce
         tokens = TokenVerifier(settings.auth.public_keys)
         app = create_app(
             commands=self.dispatcher,
@@ -159,9 +178,18 @@ class Node:
             queries=self.queries,
             feed=feed,
             tokens=tokens,
-            settings=ApiSettings.of(settings),
+            settings=ApiSettings(
+                site=self.known.site,
+                version=__version__,
+                console_connects=tuple(peer.http for peer in settings.peers),
+            ),
+            audit=audit,
+            kpi=KpiQueries(self.pool, self.known.scale),
+            recommendations=Recommender(
+                self.known, self.core.world, self.clock, self.present.positions, self.present.is_grey
+            ),
         )
-        async with self.hub, self.edge, self._tasks():
+        async with self.hub, self.edge, self._tasks({"feed": feed.run, "audit": audit.run}):
             for bus in (self.hub, self.edge):
                 await self.intake.listen(bus)
             await self.edge.subscribe(OBSERVATIONS, self._observe)
@@ -179,12 +207,10 @@ class Node:
             finally:
                 self.present.draining = True
                 await self._stop(web)
-        await self.pool.close()
-        await self.core.store.close()
-        await self.core.journal_source.close()
+        await audit.close()
 
     @contextlib.asynccontextmanager
-    async def _tasks(self) -> AsyncIterator[None]:
+    async def _tasks(self, more: Mapping[str, Callable[[], Awaitable[None]]]) -> AsyncIterator[None]:
         core = self.core
         work: Mapping[str, Callable[[], Awaitable[None]]] = {
             "writer": core.writer.run,
@@ -198,6 +224,7 @@ class Node:
             "fresh-send": core.fresh.send,
             "fresh-show": core.fresh.run,
             "tidy": core.tidy,
+            **more,
         }
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(_supervised(name, run), name=name) for name, run in work.items()]

@@ -18,7 +18,6 @@ from granslos.readmodel.pages import Filter, Place, decode_cursor, encode_cursor
 from granslos.readmodel.pool import open_read_pool
 from granslos.readmodel.queries import Queries
 from granslos.runtime import limits
-
 from support.eventually import eventually
 from support.postgres import PostgresServer, database_dsn, postgres_server, running_postgres
 from support.read_rows import EIDO, START, Rows, ids, incident_id

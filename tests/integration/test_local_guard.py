@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,17 +18,17 @@ from granslos.replication.guard_child import Child, exit_of, spawn
 from granslos.replication.guard_core import LOST_AFTER_SECONDS
 from granslos.replication.guard_word import ask
 from granslos.replication.hub_guard import EXIT_CANNOT_CREATE, EXIT_SETTINGS, load_key, load_settings
-
 from support.cluster import Writes, guard_status, log_leader, open_cluster, open_log
 from support.eventually import eventually, never
 
 HUBS = ("esk", "vas", "upp")
 STOP_WITHIN_SECONDS = 2.0
+ELECTION_SECONDS_MAX = 10.0
 MAJORITY_GAP_SECONDS_MAX = 0.5
 """What the reliability specification's E8 allows with a guard; without one it measured 4.7 to 8.8 s."""
 
 
-async def test_a_returning_follower_stops_nobody() -> None:
+async def test_a_returning_follower_stops_nobody(record_property: Callable[[str, object], None]) -> None:
     async with open_cluster(sites=3, nodes=False) as cluster:
         client, stream = await open_log(cluster, "esk")
         leader = await log_leader(stream)
@@ -41,17 +42,21 @@ async def test_a_returning_follower_stops_nobody() -> None:
         await eventually(lambda: not is_alive(hub), within_seconds=STOP_WITHIN_SECONDS)
         stopped_after = time.monotonic() - cut_at
         assert stopped_after >= LOST_AFTER_SECONDS - 0.5
-        await eventually(lambda: time.monotonic() - cut_at > 7, within_seconds=8)
-        assert cluster.site(away).pids["hub"] is None
+        await never(lambda: cluster.site(away).pids["hub"], for_seconds=5)
         assert guard_status(cluster, away)["hub"]["stops"] == 1
         healed_at = time.monotonic()
         await cluster.links.heal()
         await eventually(lambda: cluster.site(away).pids["hub"], within_seconds=2)
-        await eventually(lambda: time.monotonic() - healed_at > 12, within_seconds=13)  # an election would take 4 to 9 s
+
+        def gap_since_return() -> float:
+            return writes.longest_gap(healed_at, time.monotonic())
+
+        await never(lambda: gap_since_return() > MAJORITY_GAP_SECONDS_MAX, for_seconds=ELECTION_SECONDS_MAX)
         await writes.stop()
         at_cut = writes.longest_gap(cut_at, healed_at)
-        at_return = writes.longest_gap(healed_at, time.monotonic())
-        print(f"hub stopped after {stopped_after:.2f} s; longest gap at the cut {at_cut:.2f} s, at the return {at_return:.2f} s")
+        at_return = gap_since_return()
+        record_property("hub_stopped_after_seconds", round(stopped_after, 2))
+        record_property("longest_gap_seconds", {"cut": round(at_cut, 2), "return": round(at_return, 2)})
         assert at_cut <= MAJORITY_GAP_SECONDS_MAX
         assert at_return <= MAJORITY_GAP_SECONDS_MAX
         await client.close()
@@ -133,7 +138,9 @@ async def test_a_forged_beat_changes_nothing() -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mouth:
             for _ in range(20):
                 beat = forger.next(time.monotonic(), hears=("vas",), hub_running=True)
-                mouth.sendto(sealed(b"not the cluster's key", beat), ("127.0.0.1", cluster.plan.layout.port("vas", "guard")))
+                mouth.sendto(
+                    sealed(b"not the cluster's key", beat), ("127.0.0.1", cluster.plan.layout.port("vas", "guard"))
+                )
         await never(lambda: guard_status(cluster, "vas")["peers"]["esk"]["heard"], for_seconds=1)
 
 
@@ -160,7 +167,8 @@ def write_site(directory: Path, guard_port: int, **changes: str) -> Path:
     path = directory / "site.toml"
     path.write_text(
         f'[site]\ncode = "vas"\n[hub]\nbinary = "{values["binary"]}"\nconfig = "600"\n'
-        f'[guard]\nlisten = "{values["listen"]}"\nstatus = "{directory / "guard.json"}"\nkey_file = "{values["key_file"]}"\n'
+        f'[guard]\nlisten = "{values["listen"]}"\nstatus = "{directory / "guard.json"}"\n'
+        f'key_file = "{values["key_file"]}"\n'
         f'peers = {{ esk = "127.0.0.1:9" }}\n'
     )
     return path
@@ -178,7 +186,7 @@ async def test_a_bad_site_file_or_a_taken_port_ends_the_guard_with_a_reason(tmp_
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 0))
         status, said = await exit_of_guard(write_site(tmp_path, taken.getsockname()[1]))
-        assert status == EXIT_CANNOT_CREATE and "in use" in said
+        assert status == EXIT_CANNOT_CREATE and "could not bind" in said
     status, said = await exit_of_guard(write_site(tmp_path, 1, key_file=str(tmp_path / "none")))
     assert status == EXIT_SETTINGS and "none" in said
 

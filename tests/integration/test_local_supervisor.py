@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,21 +18,29 @@ from granslos.local.limits import HOLD_GRACE_SECONDS, START_ATTEMPTS_MAX
 from granslos.local.process_tree import descendants, is_alive
 from granslos.local.supervisor import STAGE_STOP_SECONDS, ProcessSpec, Stage, Supervisor
 from granslos.replication.guard_child import Child
-
 from support.eventually import eventually, never
 
-IGNORES_TERM = "import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
+IGNORES_TERM = (
+    "import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
+)
 
 
 def spec(tmp_path: Path, name: str, code: str = "sleep 600", *, site: str = "vas", **more: object) -> ProcessSpec:
     """A process that is a shell script."""
-    values: dict[str, object] = {"child": Child(command=("sh", "-c", code), log=tmp_path / f"{name}.log"), "stage": Stage.NODE}
+    values: dict[str, object] = {
+        "child": Child(command=("sh", "-c", code), log=tmp_path / f"{name}.log"),
+        "stage": Stage.NODE,
+    }
     return ProcessSpec(name=f"{site}-{name}", site=site, **(values | more))  # type: ignore[arg-type]
+
+
+def unheard() -> None:
+    """Nobody wants to know of changes."""
 
 
 @pytest.fixture
 async def keeper(tmp_path: Path) -> AsyncIterator[Supervisor]:
-    keeper = Supervisor(tmp_path, changed=lambda: None)
+    keeper = Supervisor(tmp_path, changed=unheard)
     yield keeper
     await keeper.stop()
 
@@ -43,8 +52,12 @@ async def test_what_dies_is_started_again_within_a_second(tmp_path: Path, keeper
         pid = keeper.pid("vas-node")
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        await eventually(lambda: keeper.pid("vas-node") not in (None, pid), within_seconds=1)
+        await eventually(partial(has_another_pid, keeper, pid), within_seconds=1)
     assert keeper.starts("vas-node") == 4
+
+
+def has_another_pid(keeper: Supervisor, old: int) -> bool:
+    return keeper.pid("vas-node") not in (None, old)
 
 
 async def test_a_process_that_always_ends_is_tried_slower_and_slower(tmp_path: Path, keeper: Supervisor) -> None:
@@ -87,7 +100,9 @@ async def test_a_process_waits_for_those_it_comes_after(tmp_path: Path, keeper: 
 
 
 @pytest.mark.parametrize("name", ["down-vas", "down-vas-node"])
-async def test_a_hold_file_keeps_it_down_and_its_removal_starts_it(tmp_path: Path, keeper: Supervisor, name: str) -> None:
+async def test_a_hold_file_keeps_it_down_and_its_removal_starts_it(
+    tmp_path: Path, keeper: Supervisor, name: str
+) -> None:
     keeper.add([spec(tmp_path, "node"), spec(tmp_path, "node", site="esk")])
     await keeper.wait_ready()
     pid = keeper.pid("vas-node")
@@ -123,14 +138,14 @@ async def test_an_orderly_hold_ends_in_a_kill_when_it_is_not_heeded(
     tmp_path: Path, keeper: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(supervisor_module.STAGE_STOP_SECONDS, Stage.NODE, 0.5)
-    keeper.add([spec(tmp_path, "node", f"exec {sys.executable} -c \"{IGNORES_TERM}\"")])
+    keeper.add([spec(tmp_path, "node", f'exec {sys.executable} -c "{IGNORES_TERM}"')])
     await eventually(lambda: "up" in (tmp_path / "node.log").read_text(), within_seconds=5)
     (tmp_path / "down-vas").write_text("orderly")
     await eventually(lambda: keeper.pid("vas-node") is None, within_seconds=3)
 
 
 async def test_the_stop_goes_stage_by_stage_last_first(tmp_path: Path) -> None:
-    keeper, order = Supervisor(tmp_path, changed=lambda: None), tmp_path / "order"
+    keeper, order = Supervisor(tmp_path, changed=unheard), tmp_path / "order"
     for stage in Stage:
         code = f"trap 'sleep 0.1; echo {stage.name} >>{order}; exit 0' TERM; echo set; while :; do sleep 0.02; done"
         keeper.add([spec(tmp_path, stage.name.lower(), code, stage=stage)])
@@ -145,8 +160,8 @@ async def test_the_stop_kills_what_ignores_it_and_wakes_what_is_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(supervisor_module.STAGE_STOP_SECONDS, Stage.NODE, 0.5)
-    keeper = Supervisor(tmp_path, changed=lambda: None)
-    keeper.add([spec(tmp_path, "deaf", f"exec {sys.executable} -c \"{IGNORES_TERM}\""), spec(tmp_path, "hung")])
+    keeper = Supervisor(tmp_path, changed=unheard)
+    keeper.add([spec(tmp_path, "deaf", f'exec {sys.executable} -c "{IGNORES_TERM}"'), spec(tmp_path, "hung")])
     await eventually(lambda: "up" in (tmp_path / "deaf.log").read_text(), within_seconds=5)
     deaf, hung = keeper.pid("vas-deaf"), keeper.pid("vas-hung")
     assert deaf is not None and hung is not None
@@ -166,7 +181,7 @@ async def test_a_log_is_turned_over_within_its_bound(
 ) -> None:
     monkeypatch.setattr(supervisor_module, "LOG_BYTES_MAX", 10_000)
     keeper.add([spec(tmp_path, "node", "while :; do printf '%01000d\\n' 1; sleep 0.005; done")])
-    await eventually(lambda: (tmp_path / "node.log.1").exists(), within_seconds=5)
+    await eventually((tmp_path / "node.log.1").exists, within_seconds=5)
     await never(lambda: (tmp_path / "node.log").stat().st_size > 1_000_000, for_seconds=0.3)
 
 
@@ -176,7 +191,8 @@ from granslos.local.supervisor import ProcessSpec, Stage, Supervisor
 from granslos.replication.guard_child import Child
 async def main():
     keeper = Supervisor(pathlib.Path(sys.argv[1]), lambda: None)
-    keeper.add(ProcessSpec(name=f"vas-{n}", site="vas", child=Child(command=("sleep", "600")), stage=Stage.NODE) for n in range(3))
+    sleeper = Child(command=("sleep", "600"))
+    keeper.add(ProcessSpec(name=f"vas-{n}", site="vas", child=sleeper, stage=Stage.NODE) for n in range(3))
     await keeper.wait_ready()
     print("ready", flush=True)
     await asyncio.Event().wait()
@@ -185,12 +201,11 @@ asyncio.run(main())
 
 
 async def test_a_killed_supervisor_leaves_no_orphan(tmp_path: Path) -> None:
-    parent = subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path)], stdout=subprocess.PIPE)
+    parent = await asyncio.create_subprocess_exec(sys.executable, "-c", PARENT, str(tmp_path), stdout=subprocess.PIPE)
     assert parent.stdout is not None
-    with parent.stdout as output:
-        assert await asyncio.to_thread(output.readline) == b"ready\n"
-        children = descendants(parent.pid)
-        assert len(children) == 3 and all(map(is_alive, children))
-        parent.kill()
-        parent.wait()
+    assert await parent.stdout.readline() == b"ready\n"
+    children = descendants(parent.pid)
+    assert len(children) == 3 and all(map(is_alive, children))
+    parent.kill()
+    await parent.communicate()
     await eventually(lambda: not any(map(is_alive, children)), within_seconds=2)

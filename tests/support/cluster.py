@@ -9,9 +9,11 @@ pytest's own temporary directories.
 
 import asyncio
 import contextlib
+import itertools
 import json
 import time
 from collections.abc import AsyncIterator, Iterable
+from functools import partial
 from typing import Any
 
 import nats
@@ -21,7 +23,6 @@ from nats.js.errors import Error as JetStreamError
 
 from granslos.local.cluster import LocalCluster
 from granslos.local.layout import Layout
-
 from support.eventually import eventually
 from support.postgres import open_directory
 
@@ -69,7 +70,7 @@ async def open_log(cluster: LocalCluster, site: str, replicas: int = 3) -> tuple
         return True
 
     await eventually(made, within_seconds=20)
-    await eventually(lambda: _is_current(stream), within_seconds=20)
+    await eventually(partial(_is_current, stream), within_seconds=20)
     return client, stream
 
 
@@ -133,7 +134,7 @@ class Writes:
     def longest_gap(self, since: float, until: float) -> float:
         """The longest time without an acknowledged write in a period, in seconds."""
         inside = [since, *sorted(at for at in self.acknowledged if since <= at <= until), until]
-        return max(later - earlier for earlier, later in zip(inside, inside[1:], strict=False))
+        return max(later - earlier for earlier, later in itertools.pairwise(inside))
 
     async def stop(self) -> None:
         self._stopping.set()

@@ -4,19 +4,28 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, overload
 
 Result = TypeVar("Result")
 
 POLL_SECONDS = 0.02
 
 
+@overload
 async def eventually(
-    condition: Callable[[], Awaitable[Result] | Result],
-    *,
-    within_seconds: float,
-    poll_seconds: float = POLL_SECONDS,
-) -> Result:
+    condition: Callable[[], Awaitable[Result | None]], *, within_seconds: float, poll_seconds: float = POLL_SECONDS
+) -> Result: ...
+
+
+@overload
+async def eventually(
+    condition: Callable[[], Result | None], *, within_seconds: float, poll_seconds: float = POLL_SECONDS
+) -> Result: ...
+
+
+async def eventually(
+    condition: Callable[[], object], *, within_seconds: float, poll_seconds: float = POLL_SECONDS
+) -> object:
     """Polls until the condition holds and returns its (truthy) value.
 
     Args:

@@ -20,7 +20,6 @@ import pytest
 
 from granslos.local import nats as local_nats
 from granslos.replication.guard_child import Child, end, spawn
-
 from support.eventually import eventually
 from support.postgres import open_directory
 

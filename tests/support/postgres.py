@@ -17,6 +17,7 @@ import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -24,9 +25,8 @@ import pytest
 from psycopg import sql
 
 from granslos.local import postgres
-from granslos.local.probes import postgres_accepts
+from granslos.local.probes import Probe, postgres_accepts
 from granslos.replication.guard_child import end, spawn
-
 from support.eventually import eventually
 
 PORTS = range(12_000, 19_000)
@@ -64,22 +64,21 @@ async def _started(directory: Path) -> PostgresServer:
     binaries = postgres.runnable_binaries(postgres.find_binaries(), account, directory / "binaries")
     password = uuid.uuid4().hex
     log = directory / "postgres.log"
-    maker = postgres.Maker(
-        binaries=binaries, account=account, directory=directory / "made", password=password, log=log
-    )
+    maker = postgres.Maker(binaries=binaries, account=account, directory=directory / "made", password=password, log=log)
     await maker.make_template()
     for _ in range(ATTEMPTS):
         port = random.choice(PORTS)
         process = spawn(postgres.server(binaries, account, maker.template, port, log))
         accepts = postgres_accepts(port, postgres.ROLE, postgres.DATABASE)
 
-        async def ready_or_over(process=process, accepts=accepts):
-            return process.poll() is not None or await accepts()
-
-        await eventually(ready_or_over, within_seconds=20)
+        await eventually(partial(_ready_or_over, process, accepts), within_seconds=20)
         if process.poll() is None:
             return PostgresServer(port=port, password=password, process=process)
     raise AssertionError(f"PostgreSQL did not start: {log.read_text()[-2000:]}")
+
+
+async def _ready_or_over(process: subprocess.Popen[bytes], accepts: Probe) -> bool:
+    return process.poll() is not None or await accepts()
 
 
 @contextlib.asynccontextmanager

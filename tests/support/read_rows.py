@@ -44,7 +44,7 @@ class Rows:
     async def prepare(cls, dsn: str) -> "Rows":
         """Makes the tables in an empty database."""
         connection = await psycopg.AsyncConnection.connect(dsn, autocommit=True)
-        await connection.execute(schema())  # type: ignore[arg-type]  # our own migrations
+        await connection.execute(schema())
         await connection.execute("insert into site_state (site) values ('vas')")
         return cls(connection)
 
@@ -57,12 +57,12 @@ class Rows:
         marks = ", ".join(["%s"] * len(columns))
         updates = ", ".join(f"{name} = excluded.{name}" for name in columns)
         query = f"insert into {table} ({names}) values ({marks}) on conflict (id) do update set {updates}"
-        await self.connection.execute(query, list(columns.values()))  # type: ignore[arg-type]  # our own columns
+        await self.connection.execute(query, list(columns.values()))
 
     async def incident(self, number: int, *, rank: int = 10, offered: bool = True, **fields: Any) -> IncidentView:
         """An incident, offered ``number`` minutes after the start."""
         at = START + timedelta(minutes=number) if offered else None
-        given = {
+        given: dict[str, Any] = {
             "id": incident_id(number),
             "kind": "e",
             "state": "offered",
@@ -184,8 +184,8 @@ class Rows:
             self.log_seq += 1
             topics = [f"{aggregate}:{key}", *(f"incident:{ref}" for ref in refs if ref != key)]
             await self.connection.execute(
-                "insert into event_log (log_seq, site, generation, jseq, event_id, type, command_id, at, late, twin, topics, "
-                "hash, body) values (%s, 'vas', 1, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                "insert into event_log (log_seq, site, generation, jseq, event_id, type, command_id, at, late, twin, "
+                "topics, hash, body) values (%s, 'vas', 1, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 [
                     self.log_seq,
                     self.jseq,

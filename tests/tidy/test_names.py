@@ -12,12 +12,12 @@ from support.repository import ROOT, name_of, python_files, tree_of
 KINDS = {"Counter", "Gauge", "Histogram", "Summary", "Info", "Enum"}
 METRIC = re.compile(r"^granslos(_[a-z][a-z0-9]*)+$")
 NOT_BASE = re.compile(r"_(ms|us|ns|millis\w*|micros\w*|minutes|hours|days|kb|mb|kib|mib|percent|pct|cnt|num|avg)(_|$)")
-STATES = {"connected", "halted", "island", "known", "ready"}
+STATES = {"connected", "halted", "island", "known", "ready", "up"}
 """What a gauge of 0 or 1 may end in: a state, which has no unit."""
 UNITS = {"seconds", "bytes", "ratio", "metres"}
 
 BOUND = re.compile(
-    r"^[A-Z][A-Z0-9_]*_(SECONDS|MILLISECONDS|BYTES|METRES|DEGREES|RATIO|ZONE)(_MIN|_MAX)?$|^[A-Z][A-Z0-9_]*S(_[A-Z]+)?_(MIN|MAX)$"
+    r"^[A-Z][A-Z0-9_]*_(SECONDS|MILLISECONDS|BYTES|METRES|DEGREES|RATIO|ZONE)(_MIN|_MAX)?$|^[A-Z][A-Z0-9_]*S(_[A-Z]+)?_(MIN|MAX|DEFAULT)$"
 )
 
 
@@ -107,3 +107,16 @@ def test_every_bound_bounds_something() -> None:
         path.read_text(encoding="utf-8") for path in python_files("platform", "adapters") if path.name != "limits.py"
     )
     assert [name for name, _ in BOUNDS if not re.search(rf"\b{name}\b", code)] == []
+
+
+def test_every_metric_of_the_node_is_fed() -> None:
+    """A metric that nothing feeds says 0 for ever, which somebody will believe at three in the morning."""
+    names = {
+        target.id
+        for statement in tree_of(ROOT / "platform/granslos/runtime/metrics.py").body
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call)
+        for target in statement.targets
+        if isinstance(target, ast.Name)
+    }
+    code = "\n".join(path.read_text(encoding="utf-8") for path in python_files("platform", "adapters"))
+    assert [name for name in sorted(names) if f"metrics.{name}" not in code] == []

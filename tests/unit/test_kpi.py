@@ -216,7 +216,9 @@ def test_a_call_belongs_to_the_swedish_day_it_was_answered(instant: str, day: da
     assert local_day(datetime.fromisoformat(instant)) == day
 
 
-@given(st.datetimes(datetime(1997, 1, 1), datetime(2036, 12, 31), timezones=st.just(UTC)))
+@given(
+    st.integers(852_000_000, 2_114_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
+)  # 1997 to 2036
 def test_swedish_days_are_those_of_the_time_zone_database(instant: datetime) -> None:
     assert local_day(instant) == instant.astimezone(ZoneInfo("Europe/Stockholm")).date()
 

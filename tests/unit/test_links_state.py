@@ -45,7 +45,10 @@ def test_healing_takes_back_what_it_names(heal: str | tuple[str, str], left: set
 
 def test_delay_and_loss_are_for_all_or_between_two_and_healing_leaves_them() -> None:
     state = after(
-        LinkCommand(delay_ms=5), LinkCommand(delay_ms=20, between=("esk", "vas")), LinkCommand(loss=0.5), LinkCommand(heal="all")
+        LinkCommand(delay_ms=5),
+        LinkCommand(delay_ms=20, between=("esk", "vas")),
+        LinkCommand(loss=0.5),
+        LinkCommand(heal="all"),
     )
     assert state.delay_ms["esk", "vas"] == state.delay_ms["vas", "esk"] == 20
     assert state.delay_ms["esk", "upp"] == 5

@@ -2,19 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 import pytest
 
-from granslos.contract.commands import CrewStatus
 from granslos.domain.candidates import (
-    ACTIVITY_OF_STATUS,
     DEFAULT_RULES,
     Candidate,
     Need,
     Rules,
-    activity_of,
     load_rules,
 )
 from granslos.domain.fleet import (
@@ -354,32 +351,6 @@ def test_a_policy_that_breaks_its_promise_is_stopped() -> None:
     fleet = Fleet(load().roads, load().roads.residents, DEFAULT_RULES, [unit("a")])
     with pytest.raises(AssertionError, match="inventing"):
         recommend(need(), fleet, InventingPolicy(name="inventing"), NOW)
-
-
-def test_every_crew_status_means_an_activity() -> None:
-    assert set(ACTIVITY_OF_STATUS) == {"alarmed", *get_args(CrewStatus)}
-
-
-@pytest.mark.parametrize(
-    ("status", "assigned", "activity"),
-    [
-        (None, False, "free"),
-        (None, True, "heading"),
-        ("available", False, "free"),
-        ("available", True, "heading"),
-        ("at_base", True, "heading"),
-        ("en_route", True, "heading"),
-        ("on_scene", True, "at_scene"),
-        ("loaded", True, "with_patient"),
-        ("loaded", False, "with_patient"),
-        ("handed_over", True, "handed_over"),
-        ("out_of_service", False, "off"),
-        ("emergency", True, "off"),
-        ("a status of a later release", False, "with_patient"),
-    ],
-)
-def test_a_status_means_an_activity(status: str | None, assigned: bool, activity: str) -> None:
-    assert activity_of(status, assigned=assigned) == activity
 
 
 def test_rules_are_data_with_defaults() -> None:

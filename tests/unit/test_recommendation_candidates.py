@@ -1,12 +1,13 @@
 """A folded unit as a candidate: what its assignment, its crew's statuses and its positions mean for sending it."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from granslos.contract.commands import CrewStatus
 from granslos.contract.places import Position
-from granslos.domain.candidates import Candidate, candidate_of
+from granslos.domain.candidates import ACTIVITY_OF_STATUS, Candidate, activity_of, candidate_of
 from granslos.domain.points import Point
 from granslos.domain.unit_state import AssignmentState, UnitState
 
@@ -59,7 +60,7 @@ def test_what_a_unit_is_doing(assignment: dict[str, Any] | None, state: dict[str
 
 
 def test_where_a_unit_starts_from() -> None:
-    station = {"latitude": 59.61, "longitude": 16.54}
+    station: dict[str, Any] = {"latitude": 59.61, "longitude": 16.54}
     seen = Position(unit_id="319-3310", latitude=59.5, longitude=16.0, at=NOW - timedelta(minutes=1))
     assert candidate(**station).starts_from == Point(59.61, 16.54)
     assert candidate(position=seen, **station).starts_from == Point(59.5, 16.0)
@@ -72,7 +73,38 @@ def test_where_a_unit_starts_from() -> None:
 
 def test_what_else_is_known_goes_along() -> None:
     made = candidate(kind="doctor_car", skills=("neonatal",), shift_ends_at=NOW)
-    assert (made.unit_id, made.kind, made.area, made.skills) == ("319-3310", "doctor_car", "19", {"neonatal"})
+    assert (made.unit_id, made.kind, made.area, made.skills) == (
+        "319-3310",
+        "doctor_car",
+        "19",
+        frozenset({"neonatal"}),
+    )
     assert made.shift_ends_at == NOW
     assert made.reachable
     assert not made.reinforcement
+
+
+def test_every_crew_status_means_an_activity() -> None:
+    assert set(ACTIVITY_OF_STATUS) == {"alarmed", *get_args(CrewStatus)}
+
+
+@pytest.mark.parametrize(
+    ("status", "assigned", "activity"),
+    [
+        (None, False, "free"),
+        (None, True, "heading"),
+        ("available", False, "free"),
+        ("available", True, "heading"),
+        ("at_base", True, "heading"),
+        ("en_route", True, "heading"),
+        ("on_scene", True, "at_scene"),
+        ("loaded", True, "with_patient"),
+        ("loaded", False, "with_patient"),
+        ("handed_over", True, "handed_over"),
+        ("out_of_service", False, "off"),
+        ("emergency", True, "off"),
+        ("a status of a later release", False, "with_patient"),
+    ],
+)
+def test_a_status_means_an_activity(status: str | None, assigned: bool, activity: str) -> None:
+    assert activity_of(status, assigned=assigned) == activity

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 
 import pytest
-from support.units_at_random import HOME, NOW, random_fleet, random_need, random_unit
 
 from granslos.domain.candidates import DEFAULT_RULES, Candidate, Need
 from granslos.domain.fleet import Fleet
@@ -14,9 +13,10 @@ from granslos.domain.geography import load
 from granslos.domain.points import Flat, Point
 from granslos.domain.recommendation import CLOSEST, RANKED_MAX, recommend
 from granslos.domain.roads import Access, Times, travel_time_s
+from support.units_at_random import HOME, NOW, random_fleet, random_need, random_unit
 
 STATES = int(os.environ.get("GRANSLOS_RANDOM_STATES", "400"))
-"""How many random states are compared; 10 000 before a release (GOALS Q5)."""
+"""How many random states are compared; 10 000 before a release."""
 UNITS = 70
 
 
@@ -178,7 +178,7 @@ def test_a_list_takes_a_millisecond_and_hardly_more_with_forty_times_the_units()
     small = quickest_ms(lambda need: recommend(need, few, CLOSEST, NOW), needs)
     large = quickest_ms(lambda need: recommend(need, many, CLOSEST, NOW), needs)
     middle, p99 = len(needs) // 2, len(needs) * 99 // 100
-    # Goal P8 is 1 ms and 2.5; the tests' bounds leave room for a busy machine, the bench prints the figures.
+    # The goal is 1 ms and 2.5; the tests' bounds leave room for a busy machine, the bench prints the figures.
     assert small[p99] < 2.0
     assert large[middle] < 4 * small[middle]
 

@@ -3,6 +3,7 @@
     limits           every bound of these readers
     defects          what was wrong with a message that was accepted all the same
     texts            strings that fit the contract: printable, bounded
+    values           foreign JSON made safe to pass on
     instants         times as senders write them
     xmlsafe          XML from strangers: strict first, lenient second, no entities, no network
     positions        coordinates: systems, plausibility, swapped axes
@@ -11,6 +12,7 @@
     pidflo           PIDF-LO location documents
     vcards           xCard and jCard contacts
     additional_data  RFC 7852 blocks, eCall control (RFC 8147), crash data (RFC 8148)
+    locations        to the contract's locations; which one is shown first
     cap              Common Alerting Protocol 1.2
     conform          one entry for all of these and the adapters' codecs: ``granslos conform``
     bench            messages a second, of each reader

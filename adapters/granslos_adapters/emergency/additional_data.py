@@ -27,6 +27,7 @@ _REQUIRED = {
     "SubscriberInfo": ("DataProviderReference",),
     "Comment": ("DataProviderReference",),
 }
+_PLACELESS = frozenset(_REQUIRED)
 _URN = "urn:ietf:params:xml:ns:EmergencyCallData"
 
 
@@ -111,7 +112,7 @@ def _read_block(element: Element, kind: str, defects: Defects) -> Block:
         reference=fit(reference, SHORT_TEXT_CHARACTERS_MAX) if reference else None,
         values=tuple(reader.values),
         contacts=tuple(reader.contacts),
-        position=_spot(reader.values, defects),
+        position=_spot(reader.values, defects) if kind not in _PLACELESS else None,
     )
 
 

@@ -12,7 +12,8 @@ ALTERNATIVE_LOCATIONS_MAX = 50
 XML_BYTES_MAX = 2_000_000
 """A larger XML document is kept raw and not read."""
 XML_ELEMENTS_MAX = 50_000
-XML_DEPTH_MAX = 64
+XML_DEPTH_MAX = 256
+"""libxml2's own bound without ``huge_tree``."""
 LOCATIONS_MAX = 50
 """Locations read of one PIDF-LO; the document stays raw in whole."""
 POINTS_MAX = 2_000

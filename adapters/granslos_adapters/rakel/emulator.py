@@ -1,7 +1,7 @@
 """A TETRA terminal that is none: answers AT commands, takes and gives short data, and misbehaves exactly as told.
 
-For tests, demo and drills. It knows vehicles only as numbers: what one sends is injected, what is sent to one is kept, and
-a vehicle that ``answers`` returns the receipts that a real radio would.
+For tests, demo and drills. It knows vehicles only as numbers: what one sends is injected, what is sent to one is
+kept, and a vehicle that ``answers`` returns the receipts that a real radio would.
 """
 
 import asyncio

@@ -1,9 +1,9 @@
 """A terminal's byte stream to lines and indications; any split of the stream gives the same events.
 
-A ``+CTSDSR`` header announces one line of hex data. Serial lines lose characters, so the data may be missing, cut or odd,
-and other lines may come before it. The rule that all else serves: data is never given to a header it does not belong to,
-because a wrong pairing is a wrong position for a vehicle. A line that begins with ``+`` ends the wait for data; so does a
-line that looks like damaged data; an answer's ``OK`` does not.
+A ``+CTSDSR`` header announces one line of hex data. Serial lines lose characters, so the data may be missing, cut or
+odd, and other lines may come before it. The rule that all else serves: data is never given to a header it does not
+belong to, because a wrong pairing is a wrong position for a vehicle. A line that begins with ``+`` ends the wait for
+data; so does a line that looks like damaged data; an answer's ``OK`` does not.
 """
 
 import re

@@ -1,8 +1,8 @@
 """The radio link: opens the terminal, starts a session, keeps it alive, opens again with bounded back-off.
 
 Transports are ``serial:`` (a device or a pty) and ``tcp:`` (a serial server). A connectivity server of the network's
-maker (TCS, SDTS) would be another class with ``send`` and ``run``: everything above speaks of (calling, called, service,
-bits, time) only.
+maker (TCS, SDTS) would be another class with ``send`` and ``run``: everything above speaks of (calling, called,
+service, bits, time) only.
 """
 
 import asyncio

@@ -1,8 +1,9 @@
 """What waits to be sent over the radio, and how each message fares. Pure: the clock is an argument.
 
-Five facts are kept apart, because they are five different promises: the terminal took it (``accepted``), it went over the
-air (``aired``), the vehicle's radio has it (``received``), a person opened it (``read``), a person agreed (``agreed``).
-None is ever deduced from another. Nothing disappears silently: expiry, eviction and failure each make a ``Progress``.
+Five facts are kept apart, because they are five different promises: the terminal took it (``accepted``), it went over
+the air (``aired``), the vehicle's radio has it (``received``), a person opened it (``read``), a person agreed
+(``agreed``). None is ever deduced from another. Nothing disappears silently: expiry, eviction and failure each make a
+``Progress``.
 """
 
 from collections import OrderedDict
@@ -64,7 +65,9 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """A message has come further, or will come no further. ``code`` is a delivery status or an error of the terminal."""
+    """A message has come further, or will come no further. ``code`` is a delivery status or an error of the
+    terminal.
+    """
 
     key: str
     to: str
@@ -262,7 +265,9 @@ class Outbox:
             part.waiting, part.next_at = True, now
         return []
 
-    def _advance(self, item: _Item, stage: Literal["accepted", "aired", "received", "read"], now: float) -> list[Progress]:
+    def _advance(
+        self, item: _Item, stage: Literal["accepted", "aired", "received", "read"], now: float
+    ) -> list[Progress]:
         field = f"{stage}_at"
         if getattr(item.facts, field) is not None or not all(getattr(part, stage) for part in item.parts):
             return []

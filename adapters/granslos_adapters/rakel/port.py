@@ -1,6 +1,7 @@
 """The bytes to and from a terminal: a serial device, TCP to a serial server, or memory; all behind one small interface.
 
-Serial devices are driven directly over their file descriptor (termios), so a real port, a USB modem and a pty work alike.
+Serial devices are driven directly over their file descriptor (termios), so a real port, a USB modem and a pty work
+alike.
 """
 
 import asyncio
@@ -11,7 +12,9 @@ import tty
 from typing import Protocol
 
 READ_BYTES = 4_096
-SPEEDS = {speed: getattr(termios, f"B{speed}") for speed in (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400)}
+SPEEDS = {
+    speed: getattr(termios, f"B{speed}") for speed in (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400)
+}
 """Line speeds in bit/s."""
 
 
@@ -128,9 +131,7 @@ class DescriptorPort:
     async def _ready(self, *, writing: bool) -> None:
         loop = asyncio.get_running_loop()
         woken = asyncio.Event()
-        add, remove = (
-            (loop.add_writer, loop.remove_writer) if writing else (loop.add_reader, loop.remove_reader)
-        )
+        add, remove = (loop.add_writer, loop.remove_writer) if writing else (loop.add_reader, loop.remove_reader)
         add(self._descriptor, woken.set)
         waits = [asyncio.ensure_future(woken.wait()), asyncio.ensure_future(self._closed.wait())]
         try:
@@ -150,6 +151,16 @@ class MemoryPort:
         self._other: MemoryPort | None = None
         self._gone = False
 
+    def take(self, data: bytes) -> None:
+        """Receive bytes from the other end."""
+        self._incoming.put_nowait(data)
+
+    def end(self) -> None:
+        """Learn that the other end is closed."""
+        if not self._gone:
+            self._gone = True
+            self._incoming.put_nowait(b"")
+
     @classmethod
     def pair(cls) -> "tuple[MemoryPort, MemoryPort]":
         """Return both ends."""
@@ -168,14 +179,13 @@ class MemoryPort:
         if self._gone or self._other is None:
             raise OSError("the other end is gone")
         if data:
-            self._other._incoming.put_nowait(bytes(data))
+            self._other.take(bytes(data))
 
     def close(self) -> None:
         """Close both directions."""
-        for end in (self, self._other):
-            if end is not None and not end._gone:
-                end._gone = True
-                end._incoming.put_nowait(b"")
+        self.end()
+        if self._other is not None:
+            self._other.end()
 
 
 def _configure(descriptor: int, speed: int, *, rtscts: bool) -> None:

@@ -1,8 +1,9 @@
-"""Recognises the same thing said again: terminals repeat, two sites hear the same radio, a key sends status and position.
+"""Recognises the same thing said again: terminals repeat, two sites hear the same radio, a key sends status and
+position.
 
-The id of what is reported derives from (source, kind, bytes, window), so two sites that hear the same message make the
-same command. A value that comes back after another one within the window is new (a crew corrected itself twice) and gets
-an id of its own.
+The id of what is reported derives from (source, kind, bytes, window), so two sites that hear the same message make
+the same command. A value that comes back after another one within the window is new (a crew corrected itself twice)
+and gets an id of its own.
 """
 
 from collections import OrderedDict
@@ -57,3 +58,9 @@ class Repeats:
         if len(self._runs) > SOURCES_MAX:
             self._runs.popitem(last=False)
         return Told(identity, False)
+
+    def forget(self, identity: str) -> None:
+        """Forget what has this id, so that its repetition is news under the same id."""
+        for key, run in list(self._runs.items()):
+            if run.id == identity:
+                del self._runs[key]

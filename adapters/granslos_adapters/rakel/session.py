@@ -1,8 +1,8 @@
 """One conversation with a terminal: one command at a time, each with a deadline, and everything unsolicited passed on.
 
-A command that is not answered in time *poisons* the line: its late answer must never be taken for the next command's. The
-line is then synchronised (``AT`` until ``OK``, and quiet after it) before anything else is sent, and what the terminal was
-told before is forgotten.
+A command that is not answered in time *poisons* the line: its late answer must never be taken for the next command's.
+The line is then synchronised (``AT`` until ``OK``, and quiet after it) before anything else is sent, and what the
+terminal was told before is forgotten.
 """
 
 import asyncio
@@ -143,7 +143,7 @@ class Session:
         return True
 
     def _is_own_cmgs(self, pending: _Pending, text: str) -> bool:
-        # "+CMGS: 0,4,65" that arrives while a CMGS waits may tell of the message before; only the plain form is surely ours.
+        # "+CMGS: 0,4,65" while a CMGS waits may tell of the message before; only the plain form is surely ours.
         try:
             line = parse_line(text)
         except DecodeError:
@@ -177,7 +177,8 @@ class Session:
         async with self._lock:
             await self._clear_poison()
             expects = text[2:].partition("?")[0] + ":" if text.endswith("?") else ""
-            return await self._exchange(text, expects.upper(), timeout_seconds or self._settings.command_timeout_seconds)
+            seconds = timeout_seconds or self._settings.command_timeout_seconds
+            return await self._exchange(text, expects.upper(), seconds)
 
     async def send(self, called: str, data: Bits, *, status: bool = False) -> Accepted:
         """Give a message to the terminal: a status, or short data type 4.

@@ -46,7 +46,7 @@ class LinkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class UnitAddress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One radio of one unit. The unit, not the radio, is whom the platform speaks to; the first address is called first."""
+    """One radio of one unit. The platform speaks to units, not to radios; a unit's first address is called first."""
 
     unit_id: UnitId
     ssi: Ssi
@@ -54,10 +54,10 @@ class UnitAddress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     profile: str | None = None
 
 
-class RakelSettings(AdapterSettings, kw_only=True):
+class RakelSettings(AdapterSettings, frozen=True, kw_only=True):
     """The adapter's own settings. Times in seconds.
 
-    ``status_profile_files`` are a site's own tables, over the shipped ones; ``status_profile`` names the site's default.
+    ``status_profile_files`` are a site's own tables, over the shipped ones; ``status_profile`` names the default.
     ``send`` false makes a listening terminal: which site sends is decided outside, else two sites send the same text.
     """
 

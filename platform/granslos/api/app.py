@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from litestar import Litestar
+from litestar import Litestar, Response
 from litestar.config.app import AppConfig
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
@@ -18,7 +18,7 @@ from granslos.api.feed import FeedHub
 from granslos.api.openapi import document
 from granslos.api.operations import Api, Operation, run
 from granslos.api.ports import AuditPort, KpiPort, RecommendationPort
-from granslos.api.problems import COMMON_HEADERS, AnyRequest, bug_problem, http_problem, problem_response
+from granslos.api.problems import COMMON_HEADERS, AnyRequest, as_response, bug_problem, http_problem, problem_response
 from granslos.api.static import Console
 from granslos.application.ports import CommandPort, NodeState
 from granslos.contract.answers import Problem
@@ -33,7 +33,7 @@ _PREFLIGHT_HEADERS = "Authorization, Content-Type, Idempotency-Key, Last-Event-I
 
 
 class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What differs per site. ``console_connects`` are the origins of other sites' nodes that the console may talk to."""
+    """What differs per site. ``console_connects``: origins of other sites' nodes that the console may talk to."""
 
     site: str
     version: str = "0.1.0"
@@ -57,7 +57,7 @@ def operations(feed: FeedHub) -> list[Operation]:
     ]
 
 
-def create_app(
+def create_app(  # noqa: PLR0913 -- the composition root names each part it gives
     *,
     commands: CommandPort,
     state: NodeState,
@@ -89,14 +89,17 @@ def create_app(
     handlers += _console(Console(settings.console_folder, settings.console_connects))
     patterns = {re.compile(re.sub(r"\{\w+\}", "[^/]+", path) + "/?"): allowed for path, allowed in methods.items()}
 
-    def refused(request: AnyRequest, error: HTTPException) -> ASGIResponse:
-        return _refused(request, error, patterns)
+    def refused(request: AnyRequest, error: HTTPException) -> Response[bytes]:
+        return as_response(_refused(request, error, patterns))
+
+    def failed(request: AnyRequest, error: Exception) -> Response[bytes]:
+        return as_response(bug_problem(request, error))
 
     app = Litestar(
         handlers,
         openapi_config=None,
         logging_config=None,
-        exception_handlers={HTTPException: refused, Exception: bug_problem},
+        exception_handlers={HTTPException: refused, Exception: failed},
         request_max_body_size=None,
         on_app_init=[_without_signatures],
     )
@@ -159,7 +162,9 @@ def _console(console: Console) -> list[HTTPRouteHandler]:
         path = request.scope["path"].strip("/")
         found = None if path.split("/", 1)[0] in _OF_THE_API else console.answer(request, path)
         if found is None:
-            return problem_response(request.scope["path"], 404, Problem(code="not_found", title="Nothing has this address"))
+            return problem_response(
+                request.scope["path"], 404, Problem(code="not_found", title="Nothing has this address")
+            )
         return found
 
     return [

@@ -1,6 +1,7 @@
 """Bodies of requests: bounded in size, time, nesting, and memory for all of them together."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -47,9 +48,9 @@ class BodyReader:
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-async def _chunks(receive: Receive) -> Any:
+async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
     while True:
-        message = await receive()
+        message: Any = await receive()
         if message["type"] == "http.disconnect":
             raise ProblemError(400, "body_incomplete", "The sender went away")
         if message.get("body"):

@@ -5,7 +5,7 @@ from typing import Any
 from litestar.response.base import ASGIResponse
 
 from granslos.api import query
-from granslos.api.commands import command_operation
+from granslos.api.commands import CommandRoute
 from granslos.api.fields import refuse_swapped
 from granslos.api.operations import Call, Operation, json_answer, list_of
 from granslos.api.problems import ProblemError, not_found
@@ -54,7 +54,7 @@ def _check_places(command: BookTransport) -> None:
 
 def operations() -> list[Operation]:
     """Return the routes."""
-    cancel = command_operation(
+    cancel = CommandRoute(
         CancelBooking,
         ("POST", f"{ONE}/cancel"),
         "Withdraw a booking; refused once the patient is on board.",
@@ -62,7 +62,7 @@ def operations() -> list[Operation]:
         resource=IncidentView,
         hidden=("booking_id",),
         before=_refuse_foreign,
-    )
+    ).operation()
     return [
         Operation(
             name="list_bookings",
@@ -83,7 +83,7 @@ def operations() -> list[Operation]:
             handle=get_booking,
             answers={200: IncidentView},
         ),
-        command_operation(
+        CommandRoute(
             BookTransport,
             ("POST", "/v1/bookings"),
             "Order a planned patient transport.",
@@ -93,6 +93,6 @@ def operations() -> list[Operation]:
             given=_origin,
             check=_check_places,
             created=True,
-        ),
+        ).operation(),
         cancel,
     ]

@@ -2,7 +2,7 @@
 
 from litestar.response.base import ASGIResponse
 
-from granslos.api.commands import command_operation
+from granslos.api.commands import CommandRoute
 from granslos.api.operations import Call, Operation, json_answer, list_of
 from granslos.api.problems import not_found
 from granslos.contract.commands import HandBackDesk, TakeOverDesk
@@ -46,7 +46,7 @@ def operations() -> list[Operation]:
             handle=get_centre,
             answers={200: CentreView},
         ),
-        command_operation(
+        CommandRoute(
             TakeOverDesk,
             ("POST", f"{DESK}/takeover"),
             "Serve a desk from this site.",
@@ -54,8 +54,8 @@ def operations() -> list[Operation]:
             resource=CentreView,
             hidden=("centre", "desk"),
             seconds=limits.HTTP_TAKEOVER_SECONDS,
-        ),
-        command_operation(
+        ).operation(),
+        CommandRoute(
             HandBackDesk,
             ("POST", f"{DESK}/handback"),
             "Give a desk back to the centre's own site.",
@@ -63,5 +63,5 @@ def operations() -> list[Operation]:
             resource=CentreView,
             hidden=("centre", "desk"),
             seconds=limits.HTTP_TAKEOVER_SECONDS,
-        ),
+        ).operation(),
     ]

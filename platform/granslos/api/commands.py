@@ -30,8 +30,8 @@ UNKNOWN = Problem(
 class WriteAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a command came to. ``durability`` ``cluster``: fsynced at a majority of sites, at LOG ``position``.
 
-    ``site``: fsynced at the site that answers. ``event_ids`` are ticked off by the feed later. ``island``: that site hears no
-    majority.
+    ``site``: fsynced at the site that answers. ``event_ids`` are ticked off by the feed later. ``island``: that site
+    hears no majority.
     """
 
     durability: Durability
@@ -61,7 +61,9 @@ def command_id(call: Call, otherwise: str | None = None) -> str:
     try:
         made = msgspec.convert(text, CommandId)
     except msgspec.ValidationError:
-        raise invalid(IDEMPOTENCY_KEY, "1 to 128 letters, digits and ._:@+/=-, beginning with a letter or digit") from None
+        raise invalid(
+            IDEMPOTENCY_KEY, "1 to 128 letters, digits and ._:@+/=-, beginning with a letter or digit"
+        ) from None
     if made.startswith(RESERVED_PREFIXES):
         raise invalid(IDEMPOTENCY_KEY, "This beginning is reserved")
     return made
@@ -119,50 +121,54 @@ Check = Callable[[Any], None]
 Before = Callable[[Call], Awaitable[None]]
 
 
-def command_operation(
-    kind: type[Command],
-    address: tuple[str, str],
-    summary: str,
-    *,
-    verb: Verb,
-    resource: type[msgspec.Struct],
-    given: Given | None = None,
-    check: Check = lambda command: None,
-    before: Before | None = None,
-    hidden: tuple[str, ...] = (),
-    seconds: float = limits.HTTP_COMMAND_SECONDS,
-    created: bool = False,
-) -> Operation:
-    """Make the route of a command whose fields are in the body, the address (by the same names) and the token (``given``).
+class CommandRoute(msgspec.Struct, frozen=True):
+    """The route of a command whose fields are in the body, the address (by the same names) and what ``given`` returns.
 
-    ``hidden`` names fields that the address or ``given`` fills in. ``before`` looks at the request, ``check`` at the made
-    command; both may raise ProblemError.
+    ``hidden`` names fields that the address or ``given`` fills in. ``before`` looks at the request, ``check`` at the
+    made command; both may raise ProblemError.
     """
 
-    async def handle(call: Call) -> ASGIResponse:
-        call.command_id = key = command_id(call)
-        if before is not None:
-            await before(call)
-        fields = await call.fields()
-        extra = given(call, fields) if given is not None else {}
-        command = command_from(kind, fields, {**call.path, **extra})
-        check(command)
-        return await submit(call, command, key, clamp_seconds(seconds, call.started))  # type: ignore[arg-type]  # one of AnyCommand
+    kind: type[Command]
+    address: tuple[str, str]
+    summary: str
+    verb: Verb
+    resource: type[msgspec.Struct]
+    given: Given | None = None
+    check: Check | None = None
+    before: Before | None = None
+    hidden: tuple[str, ...] = ()
+    seconds: float = limits.HTTP_COMMAND_SECONDS
+    created: bool = False
 
-    method, path = address
-    return Operation(
-        name=_snake(kind.__name__),
-        method=method,
-        path=path,
-        verb=verb,
-        summary=summary,
-        handle=handle,
-        body=kind,
-        given=hidden,
-        answers={200: answer_of(resource)} | ({201: answer_of(resource)} if created else {}),
-    )
+    def operation(self) -> Operation:
+        """Return it as a row of the table."""
+        method, path = self.address
+        answer = answer_of(self.resource)
+        return Operation(
+            name=_snake(self.kind.__name__),
+            method=method,
+            path=path,
+            verb=self.verb,
+            summary=self.summary,
+            handle=self.handle,
+            body=self.kind,
+            given=self.hidden,
+            answers={200: answer, 201: answer} if self.created else {200: answer},
+        )
+
+    async def handle(self, call: Call) -> ASGIResponse:
+        """Answer a request; raises ProblemError."""
+        call.command_id = key = command_id(call)
+        if self.before is not None:
+            await self.before(call)
+        fields = await call.fields()
+        given = self.given(call, fields) if self.given is not None else {}
+        command = command_from(self.kind, fields, {**call.path, **given})
+        if self.check is not None:
+            self.check(command)
+        left = clamp_seconds(self.seconds, call.started)
+        return await submit(call, command, key, left)  # type: ignore[arg-type]  # a subclass is one of AnyCommand
 
 
 def _snake(name: str) -> str:
     return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
-

@@ -4,7 +4,7 @@ import msgspec
 from litestar.response.base import ASGIResponse
 
 from granslos.api import query
-from granslos.api.commands import command_operation
+from granslos.api.commands import CommandRoute
 from granslos.api.operations import Call, Operation, json_answer, list_of
 from granslos.api.problems import not_found
 from granslos.contract.commands import AcknowledgeConflict
@@ -57,12 +57,12 @@ def operations() -> list[Operation]:
             handle=get_conflict,
             answers={200: ConflictView},
         ),
-        command_operation(
+        CommandRoute(
             AcknowledgeConflict,
             ("POST", "/v1/conflicts/{conflict_id}/acknowledge"),
             "Settle a clash: its outcome is frozen.",
             verb="conflicts.acknowledge",
             resource=ConflictView,
             hidden=("conflict_id",),
-        ),
+        ).operation(),
     ]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -29,6 +30,9 @@ SWAPPED_LATITUDES = (3.0, 33.0)
 SWAPPED_LONGITUDES = (54.0, 72.0)
 """Sweden lies at 55–70° N, 10–25° E: a position in this box is one of ours with its numbers exchanged."""
 
+YEARS = range(1900, 2200)
+IMPLAUSIBLE = "The instant is not of our time"
+
 _WHERE = re.compile(r" - at `(?:key in )?\$\.?(?P<path>[^`]*)`$")
 _UNKNOWN = re.compile(r"^Object contains unknown field `(?P<name>[^`]*)`")
 _MISSING = re.compile(r"^Object missing required field `(?P<name>[^`]*)`")
@@ -48,9 +52,13 @@ def command_from(kind: type[Struct], fields: Fields, given: Fields | None = None
         made[name] = value
     _refuse_unknown_inside(kind, made)
     try:
-        return msgspec.convert(made, kind, dec_hook=decode_hook)
+        command = msgspec.convert(made, kind, dec_hook=decode_hook)
     except msgspec.ValidationError as error:
         raise from_validation(error) from None
+    strange = strange_instant(command)
+    if strange is not None:
+        raise invalid(strange, IMPLAUSIBLE)
+    return command
 
 
 def _renamed(name: str, fields: Fields) -> Fields:
@@ -77,6 +85,17 @@ def from_validation(error: msgspec.ValidationError) -> ProblemError:
     elif "timezone component" in detail:
         detail = "The instant has no offset from UTC: write it as RFC 3339, for example 2026-11-21T02:13:05Z"
     return invalid(path or "$", detail)
+
+
+def strange_instant(struct: msgspec.Struct, where: str = "") -> str | None:
+    """Return the name of a field with an instant that no calendar arithmetic should meet, or None."""
+    for name in struct.__struct_fields__:
+        value = getattr(struct, name)
+        if isinstance(value, datetime) and value.year not in YEARS:
+            return f"{where}{name}"
+        if isinstance(value, Location) and (found := strange_instant(value, f"{where}{name}.")) is not None:
+            return found
+    return None
 
 
 def _nested(kind: Any) -> type[msgspec.Struct] | None:

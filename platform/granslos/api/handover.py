@@ -86,7 +86,7 @@ def operations() -> list[Operation]:
             method="POST",
             path="/v1/handovers",
             verb="handovers.post",
-            summary="Take a call handed over from 112. Only `source` and `source_id` are needed; unknown fields are kept.",
+            summary="Take a call handed over from 112. Only `source`, `source_id` are needed; unknown fields are kept.",
             handle=post_handover,
             body=ReceiveHandover,
             given=("raw", "raw_media_type", "defects"),

@@ -1,10 +1,11 @@
 """The own JSON form of a handover: a call is never refused for its data.
 
-Only ``source`` and ``source_id`` are needed. A field that cannot be used is kept in ``extra`` as it came, with a defect that
-names it; a field this release does not know is kept too; the bytes as received travel along.
+Only ``source`` and ``source_id`` are needed. A field that cannot be used is kept in ``extra`` as it came, with a defect
+that names it; a field this release does not know is kept too; the bytes as received travel along.
 """
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,12 +14,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from granslos.api.bodies import depth_exceeds, too_deep
-from granslos.api.fields import from_validation, looks_swapped
+from granslos.api.fields import IMPLAUSIBLE, YEARS, from_validation, looks_swapped
 from granslos.api.problems import ProblemError, invalid
 from granslos.contract.commands import ReceiveHandover
 from granslos.contract.person import PersonAddress, PersonName, PhoneNumber, decode_hook
 from granslos.contract.places import Caller, Defect, Location
-from granslos.contract.types import Instant, Latitude, LongText, Longitude, Metres, PriorityCode, ShortText, SourceText
+from granslos.contract.types import Instant, Latitude, Longitude, LongText, Metres, PriorityCode, ShortText, SourceText
 from granslos.runtime import limits
 
 Value = TypeVar("Value")
@@ -131,7 +132,7 @@ class _Form:
             **made,
         )
 
-    # --- keeping -------------------------------------------------------------------------------------------------------
+    # --- keeping -----------------------------------------------------------------------------------------------------
 
     def defect(self, code: str, where: str, text: str = "") -> None:
         """Note something wrong; bounded."""
@@ -170,11 +171,15 @@ class _Form:
         if value is None:
             return None
         try:
-            return msgspec.convert(value, Instant)
+            found = msgspec.convert(value, Instant)
         except msgspec.ValidationError as error:
             code = "naive_time" if "timezone component" in str(error) else "invalid_field"
             self.keep(where, value, code, from_validation(error).problem.detail)
             return None
+        if found.year in YEARS:
+            return found
+        self.keep(where, value, "implausible_time", IMPLAUSIBLE)
+        return None
 
     def number(self, where: str, value: Any, kind: Any) -> float | None:
         """Return a number; one written as text is understood, also with a decimal comma."""
@@ -190,12 +195,12 @@ class _Form:
         found = self.convert(where, value, kind)
         if found is None:
             return None
-        if found != found or found in (float("inf"), float("-inf")):
+        if not math.isfinite(found):
             self.keep(where, str(found), "not_a_number")
             return None
         return float(found)
 
-    # --- fields --------------------------------------------------------------------------------------------------------
+    # --- fields ------------------------------------------------------------------------------------------------------
 
     def _flatten(self) -> None:
         """Make all texts usable, and cut what is nested too deeply."""
@@ -267,9 +272,7 @@ class _Form:
         if not isinstance(value, dict):
             self.keep("caller", value)
             return None
-        made = {
-            name: self.text(f"caller.{name}", value.get(name), kind, _PERSONAL) for name, kind in _CALLER.items()
-        }
+        made = {name: self.text(f"caller.{name}", value.get(name), kind, _PERSONAL) for name, kind in _CALLER.items()}
         self._unknown("caller", value, _CALLER)
         return Caller(**made)
 
@@ -329,9 +332,7 @@ class _Form:
         values = value if isinstance(value, list) else [value]
         if len(values) > _CALL_IDS_MAX:
             self.defect("too_many", "call_ids", str(len(values)))
-        found = (
-            self.text(f"call_ids[{n}]", item, SourceText, 256) for n, item in enumerate(values[:_CALL_IDS_MAX])
-        )
+        found = (self.text(f"call_ids[{n}]", item, SourceText, 256) for n, item in enumerate(values[:_CALL_IDS_MAX]))
         return tuple(item for item in found if item is not None)
 
 
@@ -340,7 +341,7 @@ def _clean(text: str) -> str:
 
 
 def _usable(value: Any) -> Any:
-    """Return ``value`` itself, or a copy without characters that stores and consoles refuse. Depth is bounded before."""
+    """Return ``value``, or a copy without characters that stores and consoles refuse. Its depth is bounded."""
     if isinstance(value, str):
         return _clean(value) if _UNUSABLE.search(value) else value
     if isinstance(value, list):

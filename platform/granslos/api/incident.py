@@ -6,7 +6,7 @@ import msgspec
 from litestar.response.base import ASGIResponse
 
 from granslos.api import query
-from granslos.api.commands import command_operation
+from granslos.api.commands import CommandRoute
 from granslos.api.fields import refuse_swapped
 from granslos.api.operations import Call, Operation, json_answer, list_of
 from granslos.api.problems import ProblemError, not_found
@@ -97,7 +97,7 @@ def _check_place(command: AmendIncident) -> None:
 
 
 def _work(name: str, kind: type[IncidentCommand], summary: str) -> Operation:
-    return command_operation(
+    return CommandRoute(
         kind,
         ("POST", f"{ONE}/{name}"),
         summary,
@@ -105,8 +105,8 @@ def _work(name: str, kind: type[IncidentCommand], summary: str) -> Operation:
         resource=IncidentView,
         hidden=("incident_id",),
         given=_note_text if kind is AddNote else None,
-        check=_check_place if kind is AmendIncident else lambda command: None,
-    )
+        check=_check_place if kind is AmendIncident else None,
+    ).operation()
 
 
 def operations() -> list[Operation]:
@@ -151,7 +151,7 @@ def operations() -> list[Operation]:
             answers={200: IncidentRecommendations},
         ),
         *(_work(*entry) for entry in WORK),
-        command_operation(
+        CommandRoute(
             AssignUnit,
             ("POST", f"{ONE}/assignments"),
             "Give a unit to the incident (larma ut).",
@@ -159,13 +159,13 @@ def operations() -> list[Operation]:
             resource=UnitView,
             hidden=("incident_id",),
             created=True,
-        ),
-        command_operation(
+        ).operation(),
+        CommandRoute(
             CancelAssignment,
             ("DELETE", f"{ONE}/assignments/{{unit_id}}"),
             "Turn a unit back.",
             verb="incidents.work",
             resource=UnitView,
             hidden=("incident_id", "unit_id"),
-        ),
+        ).operation(),
     ]

@@ -23,7 +23,7 @@ from granslos.contract.places import Actor
 from granslos.contract.types import CentreCode, HandoverId, IncidentId, Token, UnitId, UserId
 from granslos.readmodel.audit import AuditRow
 from granslos.readmodel.queries import Queries
-from granslos.runtime import limits, metrics
+from granslos.runtime import metrics
 from granslos.runtime.tokens import InvalidTokenError, TokenVerifier
 
 JSON = "application/json"
@@ -106,7 +106,10 @@ def json_answer(body: Any, status: int = 200, headers: Mapping[str, str] | None 
     """Build a JSON answer of a contract struct, plain data or ready bytes."""
     data = body if isinstance(body, bytes) else encode(body)
     return ASGIResponse(
-        body=data, status_code=status, media_type=JSON, headers=COMMON_HEADERS | dict(headers) if headers else COMMON_HEADERS
+        body=data,
+        status_code=status,
+        media_type=JSON,
+        headers=COMMON_HEADERS | dict(headers) if headers else COMMON_HEADERS,
     )
 
 
@@ -159,7 +162,7 @@ def _bearer(call: Call) -> Actor:
         raise problem from None
 
 
-# --- the trace ----------------------------------------------------------------------------------------------------------
+# --- the trace --------------------------------------------------------------------------------------------------------
 
 
 def _row(call: Call, operation: Operation, status: int) -> AuditRow:
@@ -191,7 +194,7 @@ def _trace_refusal(call: Call, operation: Operation, status: int) -> None:
         call.api.audit.record_command(msgspec.structs.replace(_row(call, operation, status), resource=operation.path))
 
 
-# --- routes ---------------------------------------------------------------------------------------------------------------
+# --- shapes -----------------------------------------------------------------------------------------------------------
 
 
 def list_of(kind: type[msgspec.Struct]) -> Any:
@@ -207,4 +210,3 @@ def answer_of(kind: type[msgspec.Struct]) -> Any:
 def clamp_seconds(seconds: float, started: float) -> int:
     """Return how many milliseconds of ``seconds`` are left since ``started``, at least one."""
     return max(1, int((seconds - (time.monotonic() - started)) * 1000))
-

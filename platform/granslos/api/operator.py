@@ -5,7 +5,7 @@ from typing import Any
 from litestar.response.base import ASGIResponse
 
 from granslos.api import query
-from granslos.api.commands import command_operation
+from granslos.api.commands import CommandRoute
 from granslos.api.operations import Call, Operation, json_answer, list_of
 from granslos.api.problems import not_found
 from granslos.contract.commands import SetDuty
@@ -55,7 +55,7 @@ def operations() -> list[Operation]:
             handle=get_operator,
             answers={200: OperatorView},
         ),
-        command_operation(
+        CommandRoute(
             SetDuty,
             ("POST", "/v1/operators/me/duty"),
             "Go on or off duty.",
@@ -63,5 +63,5 @@ def operations() -> list[Operation]:
             resource=OperatorView,
             hidden=("user_id", "centre"),
             given=_me,
-        ),
+        ).operation(),
     ]

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
-from litestar import Request
+from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.response.base import ASGIResponse
 from structlog import get_logger
@@ -94,8 +94,18 @@ def http_problem(request: AnyRequest, error: HTTPException) -> ASGIResponse:
 
 def bug_problem(request: AnyRequest, error: Exception) -> ASGIResponse:
     """Answer a bug: 500, and a line for a person. The error's text stays out, it may hold a patient."""
-    log.error("request_failed", path=request.scope.get("path_template"), error=type(error).__name__, frames=_frames(error))
+    log.error(
+        "request_failed", path=request.scope.get("path_template"), error=type(error).__name__, frames=_frames(error)
+    )
     return problem_response(request.url.path, 500, Problem(code="internal", title="Internal error"))
+
+
+def as_response(made: ASGIResponse) -> Response[bytes]:
+    """Return an answer in the form that Litestar wants from its exception handlers."""
+    headers = dict(made.headers.items())
+    media_type = headers.pop("content-type", MEDIA_TYPE)
+    headers.pop("content-length", None)
+    return Response(bytes(made.body), status_code=made.status_code, media_type=media_type, headers=headers)
 
 
 def _frames(error: BaseException) -> list[str]:

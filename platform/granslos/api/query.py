@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from msgspec import Meta
 
+from granslos.api.fields import IMPLAUSIBLE, YEARS
 from granslos.api.problems import ProblemError, invalid
 from granslos.contract.types import AreaCode, CentreCode, Instant
 from granslos.readmodel.pages import Filter
@@ -52,6 +53,8 @@ def parse(query_string: bytes, known: Mapping[str, tuple[Any, str]]) -> dict[str
             if "timezone component" in detail:
                 detail = "The instant has no offset from UTC"
             raise invalid(name, detail) from None
+        if isinstance(found[name], datetime) and found[name].year not in YEARS:
+            raise invalid(name, IMPLAUSIBLE)
     return found
 
 

@@ -15,13 +15,19 @@ FOREVER = "public, max-age=31536000, immutable"
 FILE_BYTES_MAX = 16_777_216
 FILES_MAX = 2_000
 _ASSETS = "assets/"
-_TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".webmanifest": "application/manifest+json", ".woff2": "font/woff2"}
+_TYPES = {
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".webmanifest": "application/manifest+json",
+    ".woff2": "font/woff2",
+}
 _NOT_BUILT = """<!doctype html>
 <html lang="sv"><meta charset="utf-8"><title>granslos</title>
 <h1>Konsolen är inte byggd</h1>
-<p>Noden svarar, men konsolens filer saknas i den här installationen. Kör <code>make console</code> och starta om noden.</p>
-<p lang="en">The node answers, but this installation lacks the console's files. Run <code>make console</code> and restart the
-node.</p>
+<p>Noden svarar, men konsolens filer saknas i den här installationen.
+Kör <code>make console</code> och starta om noden.</p>
+<p lang="en">The node answers, but this installation lacks the console's files.
+Run <code>make console</code> and restart the node.</p>
 <p><a href="/health/ready">/health/ready</a> · <a href="/schema">/schema</a></p>
 </html>
 """
@@ -38,9 +44,10 @@ class File(msgspec.Struct, frozen=True):
 
 def security_headers(connect: tuple[str, ...]) -> dict[str, str]:
     """Return the headers of every page: nothing from elsewhere, but for talking to the other sites."""
+    origins = " ".join(["'self'", *connect])
     policy = (
         "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-        f"font-src 'self'; connect-src {' '.join(("'self'", *connect))}; worker-src 'self' blob:; object-src 'none'; "
+        f"font-src 'self'; connect-src {origins}; worker-src 'self' blob:; object-src 'none'; "
         "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     )
     return {
@@ -65,7 +72,7 @@ class Console:
         return INDEX in self._files
 
     def answer(self, request: AnyRequest, path: str) -> ASGIResponse | None:
-        """Return the file at ``path``, the console itself for any of its own addresses, or None: there is no such file."""
+        """Return the file at ``path``, the console itself for any of its own addresses, or None: no such file."""
         if not self.is_built:
             return self._not_built() if not PurePosixPath(path).suffix else None
         found = self._files.get(path or INDEX)

@@ -6,7 +6,7 @@ import msgspec
 from litestar.response.base import ASGIResponse
 
 from granslos.api import query
-from granslos.api.commands import command_operation
+from granslos.api.commands import CommandRoute
 from granslos.api.fields import crew_status, refuse_swapped
 from granslos.api.operations import Call, Operation, json_answer, list_of
 from granslos.api.problems import not_found
@@ -30,7 +30,7 @@ class LastPosition(msgspec.Struct, frozen=True, kw_only=True):
     age_seconds: float | None = None
 
 
-class UnitNow(UnitView, frozen=True, kw_only=True):
+class UnitNow(UnitView, frozen=True, kw_only=True):  # type: ignore[misc]  # msgspec inherits frozen, mypy does not
     """A unit with what this site knows of it live. ``grey``: its dispatch desk's site is silent."""
 
     assignable: bool = True
@@ -94,7 +94,7 @@ def operations() -> list[Operation]:
             handle=get_unit,
             answers={200: UnitNow},
         ),
-        command_operation(
+        CommandRoute(
             RegisterUnit,
             ("POST", "/v1/units"),
             "Make a vehicle known, or change what is known of it.",
@@ -102,8 +102,8 @@ def operations() -> list[Operation]:
             resource=UnitView,
             check=_check_place,
             created=True,
-        ),
-        command_operation(
+        ).operation(),
+        CommandRoute(
             ReportUnitStatus,
             ("POST", "/v1/units/{unit_id}/status"),
             "A crew's status.",
@@ -111,5 +111,5 @@ def operations() -> list[Operation]:
             resource=UnitView,
             hidden=("unit_id",),
             given=_status,
-        ),
+        ).operation(),
     ]

@@ -9,7 +9,7 @@ from importlib import resources
 from typing import Any
 
 import msgspec
-import shapely
+import shapely  # type: ignore[import-untyped] # because shapely ships no types
 
 from granslos.contract.places import Location
 from granslos.domain.points import Point, distance_m, point, project
@@ -159,7 +159,7 @@ class Geography:
         """Return the area whose centre answers; never refuses (None only where ``receiving`` is).
 
         The county of the position; in a lake, abroad or in a county nobody here serves the nearest served one;
-        without a usable position ``receiving``, the area of the centre that got the call (DESIGN §6).
+        without a usable position ``receiving``, the area of the centre that got the call.
         """
         if location is None or not location.usable or location.latitude is None or location.longitude is None:
             return receiving

@@ -136,11 +136,12 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
 class IncidentState(msgspec.Struct, frozen=True, kw_only=True):
     """An incident as folded from its own events and those of the incidents merged into it.
 
-    ``state`` is what the call desk decided; what units do is derived in the view. ``uncovered`` holds the newest
-    decision of
-    each line that no closing knew of: the incident is closed when it was closed and nothing is uncovered.
+    ``state`` is what the call desk decided; what units do is derived in the view. ``uncovered`` holds the decisions
+    that
+    neither a later one nor a closing knew of: the incident is closed when it was closed and nothing is uncovered.
     ``standing`` are the assessments that no later one knew of: more than one priority among them is a dispute.
     ``members`` are the incidents folded into it, itself included; ``joined`` those that a person merged into it.
+    ``last_decision`` is what the next decision names as its base.
     """
 
     incident_id: str = ""

@@ -1,7 +1,10 @@
-"""Which decisions a decider had seen: the newest decisions on an aggregate, in fold order, and what each knew of the others.
+"""Which decisions a decider had seen: the newest decisions on an aggregate, in fold order, and what each knew of the
+others.
 
-A decision names in its ``base`` what its decider had seen last: normally the decision before it in the LOG. Where decisions
-were made unaware of each other, the state has several *heads*, decisions that no other one knew of, and ``base`` names them
+A decision names in its ``base`` what its decider had seen last: normally the decision before it in the LOG. Where
+decisions
+were made unaware of each other, the state has several *heads*, decisions that no other one knew of, and ``base``
+names them
 joined by ``+``. So what a decision knew follows from its base alone, however the LOG interleaved the sites' journals.
 """
 
@@ -17,7 +20,9 @@ SEPARATOR = "+"
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
-    """A decision's place in the fold. ``unseen``: earlier places, among those remembered, that its decider had not seen."""
+    """A decision's place in the fold. ``unseen``: earlier places, among those remembered, that its decider had not
+    seen.
+    """
 
     event_id: str
     index: int
@@ -29,7 +34,9 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def precedence(self) -> tuple[int, bool, int]:
-        """Return what contradicting decisions are compared by: epoch, then the authority's own, then the later in the LOG."""
+        """Return what contradicting decisions are compared by: epoch, then the authority's own, then the later in
+        the LOG.
+        """
         return (self.epoch, not self.provisional, self.index)
 
 
@@ -39,7 +46,8 @@ def knows(later: Mark, earlier: Mark) -> bool:
 
 
 def mark(marks: tuple[Mark, ...], count: int, made_on: str, stamp: Stamp) -> Mark:
-    """Return the place of the decision stamped ``stamp``, number ``count`` of the fold, made on the aggregate ``made_on``.
+    """Return the place of the decision stamped ``stamp``, number ``count`` of the fold, made on the aggregate
+    ``made_on``.
 
     A base that is not remembered tells nothing: its decision takes all that are remembered as unseen.
     """
@@ -63,7 +71,9 @@ def remember(marks: tuple[Mark, ...], new: Mark) -> tuple[Mark, ...]:
 
 
 def heads(marks: tuple[Mark, ...]) -> str | None:
-    """Return the base of the next decision: the newest, and the newest of those that no other one knew of, as many as fit."""
+    """Return the base of the next decision: the newest, and the newest of those that no other one knew of, as many
+    as fit.
+    """
     found: list[Mark] = []
     for m in reversed(marks):
         if not any(knows(other, m) for other in found):

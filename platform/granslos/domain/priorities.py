@@ -72,12 +72,13 @@ def load_scale(data: Mapping[str, Any]) -> Scale:
 
     """
     rows = data.get("priorities")
-    if not isinstance(rows, Sequence) or not rows:
-        raise ValueError("a scale needs at least one priority")
     try:
-        made = tuple(msgspec.convert({"rank": n, **row}, Priority) for n, row in enumerate(rows))
+        tables = msgspec.convert(rows, list[dict[str, Any]])
+        made = tuple(msgspec.convert({"rank": n, **table}, Priority) for n, table in enumerate(tables))
     except msgspec.ValidationError as error:
         raise ValueError(f"not a priority: {error}") from error
+    if not made:
+        raise ValueError("a scale needs at least one priority")
     if len({p.code for p in made}) != len(made):
         raise ValueError("a priority's code appears twice")
     ranks = [p.rank for p in made]

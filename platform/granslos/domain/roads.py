@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
-import shapely
+import shapely  # type: ignore[import-untyped] # because shapely ships no types
 
 from granslos.domain.points import Flat, Point, distance_m, flat, project, squares_around
 

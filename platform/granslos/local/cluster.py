@@ -1,9 +1,9 @@
 """Several sites on this machine, as one object: the demo, the drills and the tests all use it.
 
-    async with LocalCluster(directory=Path("/var/tmp/x"), sites=3, adapters=("eido",)) as cluster:
-        await cluster.kill("vas")            # SIGKILL, and it stays down
-        await cluster.links.isolate("esk")   # a black hole around a site
-        await cluster.start("vas")
+async with LocalCluster(directory=Path("/var/tmp/x"), sites=3, adapters=("eido",)) as cluster:
+    await cluster.kill("vas")            # SIGKILL, and it stays down
+    await cluster.links.isolate("esk")   # a black hole around a site
+    await cluster.start("vas")
 """
 
 import asyncio
@@ -97,7 +97,7 @@ class LocalCluster(Faults):
         traffic: Whether simulated callers, operators and crews run.
         speed, seed: Of the traffic; the seed also of the links' dice.
         policy: The region's choices.
-        wait_for_disk: Whether a new cluster is ready only when its empty databases are on the disk, safe from a power loss.
+        wait_for_disk: Whether a new cluster is ready only when its databases are on the disk, safe from a power loss.
         node_command, guard_command: How they are started; `--config SITE.toml` is appended.
     """
 
@@ -204,7 +204,9 @@ class LocalCluster(Faults):
         kept = msgspec.json.decode(path.read_bytes(), type=KeptCluster) if path.exists() else None
         sites = self.sites or (kept.sites if kept else SITES_DEFAULT)
         if kept is not None and kept.sites != sites:
-            raise RefusedError(f"{self.directory} holds a cluster of {kept.sites} sites; choose another --dir for {sites}")
+            raise RefusedError(
+                f"{self.directory} holds a cluster of {kept.sites} sites; choose another --dir for {sites}"
+            )
         codes = tuple(region.code for region in regions_of(sites))
         layout, self._claim = take(
             codes,
@@ -257,7 +259,7 @@ class LocalCluster(Faults):
         return True
 
     async def _sync(self) -> None:
-        """Puts new clusters on the disk, which initdb and cp left to the kernel; it would do it within half a minute."""
+        """Puts new clusters on the disk, which initdb and cp left to the kernel to do within half a minute."""
         command = ("sh", "-c", 'sync -f "$0" || sync', str(self.directory))
         try:
             await postgres.run_tool(Child(command=command, log=self.plan.log("initdb")), SYNC_TIMEOUT_SECONDS)

@@ -29,7 +29,7 @@ class DemoOptions(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         sites: 1 to 7; None for what the directory has, or three.
         directory: Where everything lives.
-        base_port: First port of the block; None chooses a free one and keeps it for the directory.
+        base_port: First port of the block; None or 0 chooses a free one and keeps it for the directory.
         traffic: Whether simulated callers, operators and crews run.
         speed: Of the traffic; 1 is real time.
         seed: Of the traffic.
@@ -73,7 +73,7 @@ def _cluster(options: DemoOptions) -> LocalCluster:
     return LocalCluster(
         directory=options.directory,
         sites=options.sites,
-        base_port=options.base_port,
+        base_port=options.base_port or None,
         wan_delay_ms=options.wan_delay_ms,
         nodes=options.nodes,
         adapters=adapters_here() if options.nodes else (),
@@ -139,5 +139,3 @@ def _end_leftovers() -> None:
                 os.kill(pid, signal.SIGKILL)
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, 0)
-
-

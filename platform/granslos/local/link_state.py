@@ -20,6 +20,7 @@ import msgspec
 from granslos.local.limits import LINK_DELAY_MS_MAX
 
 Pair = tuple[str, str]
+VERBS = ("cut", "isolate", "heal", "delay_ms", "loss", "state")
 
 
 class CommandError(ValueError):
@@ -66,9 +67,9 @@ def apply(state: LinkState, command: LinkCommand) -> LinkState:
     Raises:
         CommandError: Unknown site, value out of bounds, or not exactly one verb.
     """
-    verbs = [name for name in ("cut", "isolate", "heal", "delay_ms", "loss", "state") if getattr(command, name) is not None]
+    verbs = [name for name in VERBS if getattr(command, name) is not None]
     if len(verbs) != 1:
-        raise CommandError(f"exactly one of cut, isolate, heal, delay_ms, loss, state is needed; got {verbs}")
+        raise CommandError(f"exactly one of {', '.join(VERBS)} is needed; got {verbs}")
     match verbs[0]:
         case "cut":
             return _changed(state, cut=state.cut | set(_ordered(state, command.cut, one_way=command.one_way)))
@@ -82,7 +83,8 @@ def apply(state: LinkState, command: LinkCommand) -> LinkState:
         case "loss":
             loss = _bounded("loss", command.loss, 1.0)
             return _changed(state, loss=state.loss | dict.fromkeys(_chosen(state, command.between), loss))
-    return state
+        case _:
+            return state
 
 
 def describe(state: LinkState) -> dict[str, Any]:

@@ -132,27 +132,33 @@ class End(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The end is there: its pipes may flow."""
         self.transport = self.gives.source = self.takes.sink = cast(asyncio.Transport, transport)
         self.gives.regulate()
         self.takes.regulate()
 
     def data_received(self, data: bytes) -> None:
+        """Its peer sent."""
         self.gives.feed(data)
 
     def eof_received(self) -> bool:
+        """Its peer will send no more, but may still listen."""
         self.gives.feed(END_OF_STREAM)
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """It is closed: the other end is told when the news can cross."""
         self.takes.drop()
         self.gives.feed(GONE)
         self.gives.connection.end_lost()
 
     def pause_writing(self) -> None:
+        """Its peer is too slow: nobody reads for it meanwhile."""
         self.takes.sink_full = True
         self.takes.regulate()
 
     def resume_writing(self) -> None:
+        """Its peer has caught up."""
         self.takes.sink_full = False
         self.takes.regulate()
 
@@ -292,9 +298,11 @@ class UdpLink(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The socket is open."""
         self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: object) -> None:
+        """Passes a datagram on, late or not at all."""
         way = self._way
         if not way.open or (way.loss and self._dice.random() < way.loss):
             way.datagrams_dropped += 1

@@ -1,7 +1,7 @@
 """nats-server for one command: find the binary, write the configurations of edges and hubs.
 
 - The **edge** is a site's local bus: no JetStream, one leaf link, to the own hub first and to the others' when that is
-  down. What an adapter says there can reach every site's nodes, but never the LOG: the link carries no `log.>` outwards.
+  down. What an adapter says there can reach every site's nodes, but never the LOG: the link lets no `log.>` out.
 - The **hub** is a site's member of the stretched JetStream cluster. `sync_interval: always`, because the default loses
   every acknowledged message of the last minutes at a power loss. A **witness** is a hub without a site.
 

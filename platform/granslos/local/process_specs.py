@@ -130,7 +130,7 @@ def traffic_spec(plan: Plan, run_file: Path, *, speed: float, seed: int) -> Proc
 
 def node_command() -> tuple[str, ...]:
     """`granslos node`, of this installation."""
-    return (sys.executable, "-m", "granslos.cli", "node")
+    return (str(Path(sys.executable).parent / "granslos"), "node")
 
 
 def guard_command() -> tuple[str, ...]:

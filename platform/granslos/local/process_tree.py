@@ -1,4 +1,4 @@
-"""Signals to a process and all that descend from it: PostgreSQL's backends and a guard's hub are sessions of their own."""
+"""Signals to a process and all that descend from it: PostgreSQL's backends, a guard's hub have own sessions."""
 
 import contextlib
 import os

@@ -155,7 +155,7 @@ WITNESS = "wit"
 
 
 def centres_table(regions: tuple[Region, ...]) -> list[dict[str, Any]]:
-    """The [[centres]] of the site files: each is succeeded by the next in the ring, so that no two load the same one."""
+    """The [[centres]] of the site files: each is succeeded by the next in the ring, so that no two load the same."""
     codes = [region.code for region in regions]
     return [
         {

@@ -117,9 +117,7 @@ def _site_document(plan: Plan, code: str) -> dict[str, Any]:
         "auth": {"signing_key": str(plan.of(code) / "site.jwk"), "public_keys": str(plan.keys)},
         "centres": centres_table(plan.regions),
         "units": units_table(plan.regions),
-        "peers": [
-            {"code": other, "http": f"http://{layout.link_address(code, other, 'http')}"} for other in others
-        ],
+        "peers": [{"code": other, "http": f"http://{layout.link_address(code, other, 'http')}"} for other in others],
         "adapters": {
             name: {
                 "host": "127.0.0.1",

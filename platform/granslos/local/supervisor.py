@@ -155,7 +155,9 @@ class Supervisor:
         """How often a process was started."""
         return self._running[name].starts
 
-    async def wait_ready(self, names: Sequence[str] | None = None, *, within_seconds: float = READY_TIMEOUT_SECONDS) -> None:
+    async def wait_ready(
+        self, names: Sequence[str] | None = None, *, within_seconds: float = READY_TIMEOUT_SECONDS
+    ) -> None:
         """Waits until the processes (by default all that are not held down) are ready.
 
         Raises:

@@ -33,7 +33,11 @@ def _is_tables(value: object) -> bool:
 
 def _key(name: str) -> str:
     bare = name.isascii() and name.replace("-", "").replace("_", "").isalnum()
-    return name if bare else json.dumps(name, ensure_ascii=False)
+    return name if bare else _string(name)
+
+
+def _string(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _value(value: object) -> str:
@@ -43,7 +47,8 @@ def _value(value: object) -> str:
         case int() | float():
             return repr(value)
         case str():
-            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+            return _string(value)
         case list() | tuple():
             return "[" + ", ".join(map(_value, value)) + "]"
-    raise TypeError(f"no TOML for {type(value).__name__}")
+        case _:
+            raise TypeError(f"no TOML for {type(value).__name__}")

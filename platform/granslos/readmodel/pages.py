@@ -74,13 +74,12 @@ def decode_cursor(text: str, fingerprint: str) -> Place:
         InvalidFieldError: not a cursor, or of a list with other filters.
     """
     try:
-        if len(text) > limits.CURSOR_CHARACTERS_MAX:
-            raise ValueError("too long")
-        place = _decoder.decode(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
-        if "\x00" in place.id or (place.key is not None and abs(place.key) >= 1 << 62):
-            raise ValueError("not ours")
+        padded = text[: limits.CURSOR_CHARACTERS_MAX] + "=" * (-len(text) % 4)
+        place = _decoder.decode(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (ValueError, msgspec.DecodeError):
         raise InvalidFieldError("This is not a cursor of this list", "cursor") from None
+    if "\x00" in place.id or (place.key is not None and abs(place.key) >= 1 << 62):
+        raise InvalidFieldError("This is not a cursor of this list", "cursor")
     if place.fingerprint != fingerprint:
         raise InvalidFieldError("This cursor belongs to a list with other filters", "cursor")
     return place

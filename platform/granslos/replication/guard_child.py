@@ -98,7 +98,7 @@ async def exit_of(process: subprocess.Popen[bytes]) -> int:
     ended: asyncio.Future[None] = loop.create_future()
     descriptor = os.pidfd_open(process.pid)
     try:
-        loop.add_reader(descriptor, lambda: ended.done() or ended.set_result(None))
+        loop.add_reader(descriptor, _note, ended)
         try:
             await ended
         finally:
@@ -106,6 +106,11 @@ async def exit_of(process: subprocess.Popen[bytes]) -> int:
     finally:
         os.close(descriptor)
     return process.wait()
+
+
+def _note(ended: asyncio.Future[None]) -> None:
+    if not ended.done():
+        ended.set_result(None)
 
 
 async def end(process: subprocess.Popen[bytes], signal_number: int, within_seconds: float) -> int:

@@ -267,16 +267,16 @@ def run_guard(path: Path) -> int:
     try:
         uvloop.run(guard(load_settings(path)))
     except SettingsError as error:
-        print(f"guard: {error}", file=sys.stderr)
+        sys.stderr.write(f"guard: {error}\n")
         return EXIT_SETTINGS
     except OSError as error:
-        print(f"guard: {error}", file=sys.stderr)
+        sys.stderr.write(f"guard: {error}\n")
         return EXIT_CANNOT_CREATE
     return 0
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 3 or sys.argv[1] != "--config":
-        print("usage: python -m granslos.replication.hub_guard --config SITE.toml", file=sys.stderr)
+        sys.stderr.write("usage: python -m granslos.replication.hub_guard --config SITE.toml\n")
         sys.exit(EXIT_SETTINGS)
     sys.exit(run_guard(Path(sys.argv[2])))

@@ -1,6 +1,6 @@
 """What this node knows of itself and of the others, for readers (a ``NodeState``)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ class Present:
         self._started = core.clock.monotonic()
         self.positions: dict[str, Position] = {}
         self.draining = False
+        self.announce: Callable[[str, dict[str, Any]], None] = lambda kind, data: None
 
     # --- staff (BeatSource) --------------------------------------------------------------------------------------------
 
@@ -130,6 +131,14 @@ class Present:
             takeover_pending=key in self._core.takeover.queued,
         )
 
+    def is_grey(self, centre: str) -> bool:
+        """Tell whether a centre's units cannot be assigned from here: its dispatch desk's site is silent."""
+        core = self._core
+        if centre not in core.desks.centres:
+            return True
+        authority = core.desks.serving(centre, "dispatch").authority
+        return authority != core.known.site and core.beats.presence.is_silent(authority, core.clock.monotonic())
+
     def unit_overlay(self, unit_id: str) -> dict[str, Any]:
         """Return what is live of a unit: grey when its desk's site is silent, and its newest position with its age."""
         core = self._core
@@ -137,10 +146,9 @@ class Present:
         overlay: dict[str, Any] = {"assignable": False, "grey": True, "last_position": None}
         if state is None:
             return overlay
-        authority = core.desks.serving(state.centre, "dispatch").authority if state.centre in core.desks.centres else ""
-        grey = authority != core.known.site and core.beats.presence.is_silent(authority, core.clock.monotonic())
+        grey = self.is_grey(state.centre)
         overlay["grey"] = grey
-        overlay["assignable"] = not grey and state.status != "out_of_service"
+        overlay["assignable"] = not grey and not state.out_of_service
         position = self.positions.get(unit_id)
         if position is not None:
             age = max(0.0, (core.clock.now() - position.at).total_seconds())
@@ -223,4 +231,5 @@ class Present:
         if known is None and len(self.positions) >= limits.OBSERVED_UNITS_MAX:
             return False
         self.positions[position.unit_id] = position
+        self.announce("position", msgspec.to_builtins(position))
         return True

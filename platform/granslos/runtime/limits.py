@@ -18,12 +18,6 @@ HANDOVER_ANSWER_SECONDS = 0.8
 CLUSTER_WAIT_SECONDS = 0.4
 """How long an answer waits for the LOG before it says ``site`` instead of ``cluster``."""
 
-AUTHORITY_ANSWER_SECONDS = 0.5
-"""One request to a desk's authority: two sites 20 ms apart with a commit of 100 ms, five times over."""
-
-AUTHORITY_ATTEMPTS_MAX = 3
-"""A beating authority that does not answer has an unknown outcome: ask again with the same id, so often."""
-
 HANDOVER_CLUSTER_WAIT_SECONDS = 0.5
 """The same for a handover; with routing before it, still inside the handover's whole budget."""
 
@@ -218,6 +212,9 @@ FEED_HEARTBEAT_SECONDS = 1.0
 FEED_BACKLOG_FRAMES_MAX = 5_000
 """Unsent frames of one reader: 50 s of the busiest hour; beyond it gets ``resync`` too."""
 
+FEED_CHUNK_BYTES_MAX = 262_144
+"""Bytes handed to one connection at a time: what it may hold unsent besides the ring."""
+
 FEED_RING_FRAMES_MAX = 20_000
 """Frames kept for resuming; what is older answers ``resync``."""
 
@@ -363,3 +360,6 @@ FLEET_DEADLINE_MILLISECONDS = 5_000
 
 REBUILD_BATCH_EVENTS_MAX = 5_000
 """Events that a rebuild folds in memory before it writes their rows."""
+
+KPI_INCIDENTS_MAX = 20_000
+"""Cases that one answer of measures is made of; a longer period is asked for in parts."""

@@ -1,5 +1,7 @@
 """Long location report (TS 100 392-18-1, clause 6.2.2): time, shape, velocity, reason, type 5 elements."""
 
+from typing import Any
+
 import msgspec
 
 from granslos_adapters.rakel.codec import lip_tables as tables
@@ -94,7 +96,13 @@ _SHAPE_FIELDS: dict[int, tuple[tuple[str, int], ...]] = {
     3: (("half_major_axis_code", 6), ("half_minor_axis_code", 6), ("angle", 8), ("confidence_code", 3)),
     4: (("altitude", 12),),
     5: (("horizontal_uncertainty_code", 6), ("altitude", 12)),
-    6: (("half_major_axis_code", 6), ("half_minor_axis_code", 6), ("angle", 8), ("altitude", 12), ("confidence_code", 3)),
+    6: (
+        ("half_major_axis_code", 6),
+        ("half_minor_axis_code", 6),
+        ("angle", 8),
+        ("altitude", 12),
+        ("confidence_code", 3),
+    ),
     7: (("horizontal_uncertainty_code", 6), ("altitude", 12), ("altitude_uncertainty_code", 3)),
     8: (
         ("half_major_axis_code", 6),
@@ -136,7 +144,7 @@ _VELOCITY_FIELDS: tuple[tuple[tuple[str, int], ...], ...] = (
         _DIRECTION_UNCERTAINTY,
     ),
 )
-Fields = dict[str, object]
+Fields = dict[str, Any]
 
 
 def decode_long(body: Bits) -> LongReport:
@@ -159,7 +167,7 @@ def decode_long(body: Bits) -> LongReport:
     if fix and coordinates is not None:
         fields["longitude_deg"] = coordinates[0] * tables.DEGREES_PER_LONGITUDE_UNIT
         fields["latitude_deg"] = coordinates[1] * tables.DEGREES_PER_LATITUDE_UNIT
-    return LongReport(  # type: ignore[arg-type] # the names are the struct's own; tests decode each shape and velocity
+    return LongReport(
         has_fix=fix,
         shape_code=shape,
         shape=tables.SHAPES[shape],
@@ -176,9 +184,7 @@ def _time(reader: Reader, fields: Fields) -> None:
         fields["time_elapsed_code"] = reader.take(2, "time elapsed")
     elif kind == 2:
         packed = reader.take(22, "time of position")
-        fields["time_of_position_utc"] = TimeOfPosition(
-            packed >> 17, packed >> 12 & 31, packed >> 6 & 63, packed & 63
-        )
+        fields["time_of_position_utc"] = TimeOfPosition(packed >> 17, packed >> 12 & 31, packed >> 6 & 63, packed & 63)
     elif kind == 3:
         raise DecodeError("reserved", "time data type 3", "time data type")
 

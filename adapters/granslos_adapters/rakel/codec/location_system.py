@@ -1,8 +1,8 @@
 """Vehicle positions that some terminals send in vendors' own forms over protocol 83: binary tokens, or NMEA text.
 
 Only one token sequence is taken apart: 34 (time: year 14, month 4, day 5, hour 5, minute 6, second 6 bits) directly
-followed by 66 (circle: latitude 32, longitude 32, radius 16 bits). Anything else stays bytes: a guessed position is worse
-than none. The sender's time is evidence only; receivers with an old week counter are 1 024 weeks off.
+followed by 66 (circle: latitude 32, longitude 32, radius 16 bits). Anything else stays bytes: a guessed position is
+worse than none. The sender's time is evidence only; receivers with an old week counter are 1 024 weeks off.
 """
 
 import msgspec

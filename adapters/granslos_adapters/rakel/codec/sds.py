@@ -56,8 +56,10 @@ class SimpleText(msgspec.Struct, frozen=True, tag_field="kind", tag="simple_text
 
 
 class Transfer(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="sds_transfer"):
-    """SDS-TRANSFER. ``delivery_report_request``: 0 none, 1 received, 2 consumed, 3 both. ``validity_period_s`` None also
-    when there is no store block; ``data_hex`` is the user data of a protocol that is not text."""
+    """SDS-TRANSFER. ``delivery_report_request``: 0 none, 1 received, 2 consumed, 3 both.
+
+    ``validity_period_s`` is None without a store block and for unlimited; ``data_hex`` is user data that is not text.
+    """
 
     protocol: int
     delivery_report_request: int
@@ -112,9 +114,7 @@ class UserData(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=
     data_hex: str
 
 
-Sds = (
-    Status | ShortReport | SimpleText | Transfer | Report | Acknowledgement | ConcatenatedPart | UserData | Lip
-)
+Sds = Status | ShortReport | SimpleText | Transfer | Report | Acknowledgement | ConcatenatedPart | UserData | Lip
 
 
 def decode_sds(service: int, bits: Bits) -> Sds:
@@ -149,7 +149,9 @@ def decode_sds(service: int, bits: Bits) -> Sds:
             return _unknown(protocol, bits)
 
 
-def decode_user_data(protocol: int, data: Bits) -> tuple[int | None, Timestamp | None, UserDataHeader | None, str] | None:
+def decode_user_data(
+    protocol: int, data: Bits
+) -> tuple[int | None, Timestamp | None, UserDataHeader | None, str] | None:
     """Take the user data of a text protocol apart: coding, time stamp, header, text; None for another protocol.
 
     Raises:

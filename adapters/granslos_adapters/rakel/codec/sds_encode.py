@@ -36,9 +36,7 @@ class NoRoomError(ValueError):
     """The text needs more parts than a message may have, or a part has no room for a character."""
 
 
-def encode_report(
-    protocol: int, delivery_status: int, message_reference: int, *, ack_required: bool = False
-) -> Bits:
+def encode_report(protocol: int, delivery_status: int, message_reference: int, *, ack_required: bool = False) -> Bits:
     """Build an SDS-REPORT: 0 received, 2 consumed."""
     writer = Writer().put(protocol, 8).put(1, 4).put(int(ack_required), 1).put(0, 3)
     return writer.put(delivery_status, 8).put(message_reference, 8).bits()

@@ -1,7 +1,7 @@
 """Text encodings of short data (EN 300 392-2, clause 29.5.4), both ways, and splitting into parts that fit.
 
-Swedish needs coding 1 (ISO 8859-1: one octet for å, ä, ö). An unknown coding is read as ISO 8859-1, so that a dispatcher
-sees most of a text instead of nothing.
+Swedish needs coding 1 (ISO 8859-1: one octet for å, ä, ö). An unknown coding is read as ISO 8859-1, so that a
+dispatcher sees most of a text instead of nothing.
 """
 
 import re
@@ -115,8 +115,8 @@ def _septets(text: str) -> list[int]:
 
 
 def _pack(codes: list[int]) -> bytes:
-    # Least significant bit first, as GSM 03.38 packs; so the whole is a number of octets, and seven spare bits at the end
-    # would read as one more "@": a carriage return fills them.
+    # Least significant bit first, as GSM 03.38 packs; so the whole is a number of octets, and seven spare bits at the
+    # end would read as one more "@": a carriage return fills them.
     if len(codes) % 8 == 7:
         codes = [*codes, 0x0D]
     value = 0
