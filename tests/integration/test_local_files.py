@@ -38,7 +38,7 @@ from granslos.local.plan import Plan, Policy, regions_of, replicas_of, witness_o
 from granslos.local.regions import REGIONS, centres_table, units_table
 from granslos.local.site_files import links_config, write_files
 from granslos.local.toml_text import toml_text
-from granslos.replication.hub_guard import load_key, load_settings
+from granslos.replication.guard_settings import load_key, load_settings
 
 DAY = 86_400
 

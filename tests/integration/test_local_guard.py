@@ -16,8 +16,9 @@ from granslos.local.process_tree import is_alive
 from granslos.replication.guard_beats import BeatBook, sealed
 from granslos.replication.guard_child import Child, exit_of, spawn
 from granslos.replication.guard_core import LOST_AFTER_SECONDS
+from granslos.replication.guard_settings import load_key, load_settings, split_address
 from granslos.replication.guard_word import ask
-from granslos.replication.hub_guard import EXIT_CANNOT_CREATE, EXIT_SETTINGS, load_key, load_settings
+from granslos.runtime.process import EXIT_SETTINGS, EXIT_UNAVAILABLE
 from support.cluster import Writes, guard_status, log_leader, open_cluster, open_log
 from support.eventually import eventually, never
 
@@ -186,7 +187,7 @@ async def test_a_bad_site_file_or_a_taken_port_ends_the_guard_with_a_reason(tmp_
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 0))
         status, said = await exit_of_guard(write_site(tmp_path, taken.getsockname()[1]))
-        assert status == EXIT_CANNOT_CREATE and "could not bind" in said
+        assert status == EXIT_UNAVAILABLE and "could not bind" in said
     status, said = await exit_of_guard(write_site(tmp_path, 1, key_file=str(tmp_path / "none")))
     assert status == EXIT_SETTINGS and "none" in said
 
@@ -196,6 +197,9 @@ def test_settings_are_checked(tmp_path: Path) -> None:
     (tmp_path / "site.toml").write_text('[site]\ncode = "vas"\n')
     with pytest.raises(SettingsError, match="guard"):
         load_settings(tmp_path / "site.toml")
+    with pytest.raises(SettingsError, match="is no address:port of numbers"):
+        load_settings(write_site(tmp_path, 5, listen="hub.example:5"))
+    assert split_address("[2001:db8::1]:6333") == ("2001:db8::1", 6333)
     (tmp_path / "short").write_text("00" * 15)
     with pytest.raises(SettingsError, match="at least 16 bytes"):
         load_key(tmp_path / "short")

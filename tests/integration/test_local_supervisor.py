@@ -79,6 +79,13 @@ async def test_a_failed_start_shows_the_end_of_the_log(tmp_path: Path, keeper: S
         await keeper.wait_ready()
 
 
+async def test_a_bad_site_file_is_not_tried_again(tmp_path: Path, keeper: Supervisor) -> None:
+    keeper.add([spec(tmp_path, "node", "echo http.port: no such key; exit 78", probe=never_ready)])
+    with pytest.raises(StartError, match=r"\(log .*node\.log\): http.port: no such key"):
+        await keeper.wait_ready()
+    assert keeper.starts("vas-node") <= 2
+
+
 async def test_a_start_that_hangs_is_given_up(tmp_path: Path, keeper: Supervisor) -> None:
     keeper.add([spec(tmp_path, "node", probe=never_ready)])
     with pytest.raises(StartError, match="vas-node"):
@@ -109,7 +116,8 @@ async def test_a_hold_file_keeps_it_down_and_its_removal_starts_it(
     assert pid is not None
     (tmp_path / name).touch()
     created = time.monotonic()
-    await eventually(lambda: not is_alive(pid), within_seconds=2)
+    await eventually(lambda: keeper.pid("vas-node") is None, within_seconds=2)
+    assert not is_alive(pid)
     assert time.monotonic() - created >= HOLD_GRACE_SECONDS - 0.05, "its writer may kill it himself"
     await never(lambda: keeper.pid("vas-node"), for_seconds=0.5)
     assert keeper.pid("esk-node") is not None and keeper.starts("esk-node") == 1

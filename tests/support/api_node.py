@@ -22,7 +22,6 @@ from granslos.readmodel.audit import AuditRow
 from granslos.readmodel.pool import make_read_pool
 from granslos.readmodel.queries import Queries
 from granslos.runtime.tokens import TokenIssuer, TokenVerifier, make_key, write_key
-
 from support.read_rows import incident_id
 
 ROLES: tuple[Role, ...] = ("operator", "dispatcher", "supervisor", "technician", "adapter", "observer")
@@ -196,7 +195,8 @@ class ApiNode:
 
     def client(self, role: Role | None = "operator", **options: Any) -> httpx.AsyncClient:
         """A client within the process; None: without a token."""
-        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+        app: Any = self.app
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         headers = self.headers(role, **options) if role is not None else {}
         return httpx.AsyncClient(transport=transport, base_url="http://vas.test", headers=headers)
 

@@ -30,6 +30,8 @@ _PROLOGUE = words(
     "$id lastUpdateTimeStamp lastUpdateTimestamp updatedByAgencyReference updatedByAgentReference eidoVersion "
     "issuingElementIdentification eidoExtensionId @context"
 )
+SALVAGE_BYTES_MAX = 1 << 20
+"""Beginning of an unreadable message that is searched for ids."""
 COMPONENTS_MAX = 1_000
 """Components of one kind that are read; all of them stay in the raw bytes."""
 _INCIDENT = re.compile(r"^urn:(?:emergency|nena):uid:incidentid:([A-Za-z0-9]{1,64}):(\S+)$")
@@ -192,7 +194,7 @@ class Resolver:
 
 def salvage(data: bytes) -> Scraps:
     """Pick ids and a number out of bytes that cannot be read otherwise."""
-    loose = data.decode("utf-8", "replace").replace("\x00", "")
+    loose = data[:SALVAGE_BYTES_MAX].decode("utf-8", "replace").replace("\x00", "")
     incident = _ANY_INCIDENT.search(loose)
     calls = dict.fromkeys(match[0][:SOURCE_CHARACTERS_MAX] for match in _ANY_CALL.finditer(loose))
     number = _ANY_NUMBER.search(loose)

@@ -5,6 +5,7 @@ characters, missing end tags) and never lets a number through that the sender's 
 into the end of the bytes is dropped. Depth is bounded by libxml2 itself, at 256 levels without ``huge_tree``.
 """
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -38,11 +39,14 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 def local_name(element: Element) -> str:
     """Return the tag without its namespace, and without a prefix that nobody declared."""
     tag = element.tag
-    if not isinstance(tag, str):
-        return ""
+    return _local(tag) if isinstance(tag, str) else ""
+
+
+@functools.lru_cache(maxsize=4_096)
+def _local(tag: str) -> str:
     if tag[0] == "{":
         tag = tag.rpartition("}")[2]
-    return tag.rpartition(":")[2] if ":" in tag else tag
+    return tag.rpartition(":")[2]
 
 
 def namespace(element: Element) -> str:

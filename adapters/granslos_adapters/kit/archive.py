@@ -34,13 +34,13 @@ class Archive:
 
     async def keep(self, raw: bytes) -> str | None:
         """Keep ``raw`` durably; return its SHA-256 in hex, or None when the archive does not take it."""
-        digest = hashlib.sha256(raw).hexdigest()
         try:
-            await asyncio.to_thread(self._write, digest, raw)
+            # In a thread: neither hashing many bytes nor a slow disk may hold up other senders.
+            digest = await asyncio.to_thread(self._write, raw)
         except OSError as error:
             self.full = True
             metrics.ARCHIVE_REFUSED.labels(self._adapter).inc()
-            _log.error("raw bytes could not be archived", sha256=digest, reason=str(error.strerror))
+            _log.error("raw bytes could not be archived", bytes=len(raw), reason=str(error.strerror))
             return None
         self.full = False
         metrics.ARCHIVE_BYTES.labels(self._adapter).set(self.bytes_used)
@@ -56,11 +56,13 @@ class Archive:
     def _path(self, digest: str) -> Path:
         return self._folder / digest[:2] / f"{digest}.raw"
 
-    def _write(self, digest: str, raw: bytes) -> None:
+    def _write(self, raw: bytes) -> str:
+        digest = hashlib.sha256(raw).hexdigest()
         path = self._path(digest)
         if path.exists() and path.stat().st_size == len(raw):
-            return
+            return digest
         if self.bytes_used + len(raw) > self._bytes_max:
             raise OSError(28, "the archive has reached its bound")
         write_durably(make_folder(path.parent), path.name, raw)
         self.bytes_used += len(raw)
+        return digest

@@ -11,6 +11,10 @@ from granslos_adapters.kit.errors import NoNodeAnsweredError
 from granslos_adapters.kit.spool import Spool, Spooled
 
 SPOOLED_STATUS = 202
+ENVELOPE_BYTES = 2_048
+"""Room for what surrounds a payload on the bus."""
+LEFT_SECONDS_MIN = 0.2
+"""What the nodes get even when reading the message has used up the deadline."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,19 +49,29 @@ class Delivery:
         self._deadline_seconds = deadline_seconds
 
     @property
-    def body_bytes_max(self) -> int:
+    def payload_bytes_max(self) -> int:
         """Largest payload that the bus takes, with room for the envelope."""
-        return self._bus.max_payload_bytes - 2_048
+        return self._bus.max_payload_bytes - ENVELOPE_BYTES
 
-    async def send(self, aggregate: str, name: str, command_id: str, payload: Command) -> Outcome:
+    async def send(
+        self, aggregate: str, name: str, command_id: str, payload: Command, *, spent_seconds: float = 0.0
+    ) -> Outcome:
         """Give a command to the nodes, or keep it on disk.
+
+        Args:
+            aggregate: e.g. ``handover``.
+            name: e.g. ``receive``.
+            command_id: the same for a resend of the same message.
+            payload: the command.
+            spent_seconds: what of the deadline the sender has waited already; a little is left to the nodes always.
 
         Raises:
             SpoolFullError: no node answered and the disk did not take it: the sender must use another endpoint.
         """
         body = msgspec.Raw(encode_payload(payload))
+        left = max(LEFT_SECONDS_MIN, self._deadline_seconds - spent_seconds)
         try:
-            answer = await self._bus.command(aggregate, name, command_id, body, deadline_seconds=self._deadline_seconds)
+            answer = await self._bus.command(aggregate, name, command_id, body, deadline_seconds=left)
         except NoNodeAnsweredError:
             await self._spool.put(Spooled(aggregate=aggregate, name=name, command_id=command_id, payload=body))
             return Outcome()

@@ -1,7 +1,7 @@
 """The ASGI application of a node: all routes of DESIGN §8, from one table."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from litestar.config.app import AppConfig
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from granslos.api import booking, centre, conflict, feed_route, handover, incident, operator, system, unit
 from granslos.api.bodies import BodyReader
@@ -84,7 +85,6 @@ def create_app(  # noqa: PLR0913 -- the composition root names each part it give
     table = operations(feed)
     methods = _methods(table)
     handlers = [_route(api, operation) for operation in table]
-    handlers += [_options(path, allowed) for path, allowed in methods.items()]
     handlers += _schema(document(table, settings.version))
     handlers += _console(Console(settings.console_folder, settings.console_connects))
     patterns = {re.compile(re.sub(r"\{\w+\}", "[^/]+", path) + "/?"): allowed for path, allowed in methods.items()}
@@ -101,6 +101,7 @@ def create_app(  # noqa: PLR0913 -- the composition root names each part it give
         logging_config=None,
         exception_handlers={HTTPException: refused, Exception: failed},
         request_max_body_size=None,
+        middleware=[_options(patterns)],
         on_app_init=[_without_signatures],
     )
     app.state.drain = [feed.close]
@@ -134,19 +135,31 @@ def _route(api: Api, operation: Operation) -> HTTPRouteHandler:
     return HTTPRouteHandler(_typed(operation.path), http_method=methods, name=operation.name, status_code=200)(endpoint)
 
 
-def _options(path: str, allowed: tuple[str, ...]) -> HTTPRouteHandler:
+def _options(patterns: Mapping[re.Pattern[str], tuple[str, ...]]) -> Callable[[ASGIApp], ASGIApp]:
     """Answer OPTIONS with the methods of all handlers of a path; Litestar 2 names those of one only."""
-    headers = COMMON_HEADERS | {
-        "Allow": ", ".join(allowed),
-        "Access-Control-Allow-Methods": ", ".join(allowed),
-        "Access-Control-Allow-Headers": _PREFLIGHT_HEADERS,
-        "Access-Control-Max-Age": "600",
-    }
 
-    async def endpoint(request: AnyRequest) -> ASGIResponse:
-        return ASGIResponse(status_code=204, headers=headers)
+    def wrap(app: ASGIApp) -> ASGIApp:
+        async def middleware(scope: Scope, receive: Receive, send: Send) -> None:
+            asked = scope.get("method") == "OPTIONS"
+            allowed = _allowed(patterns, scope["path"]) if asked else None
+            if allowed is None:
+                await app(scope, receive, send)
+                return
+            headers = COMMON_HEADERS | {
+                "Allow": ", ".join(allowed),
+                "Access-Control-Allow-Methods": ", ".join(allowed),
+                "Access-Control-Allow-Headers": _PREFLIGHT_HEADERS,
+                "Access-Control-Max-Age": "600",
+            }
+            await ASGIResponse(status_code=204, headers=headers)(scope, receive, send)
 
-    return HTTPRouteHandler(_typed(path), http_method=["OPTIONS"], status_code=204)(endpoint)
+        return middleware
+
+    return wrap
+
+
+def _allowed(patterns: Mapping[re.Pattern[str], tuple[str, ...]], path: str) -> tuple[str, ...] | None:
+    return next((methods for pattern, methods in patterns.items() if pattern.fullmatch(path)), None)
 
 
 def _schema(body: bytes) -> list[HTTPRouteHandler]:
@@ -177,7 +190,7 @@ def _refused(
 ) -> ASGIResponse:
     """Answer what the router refuses: a method with those that are allowed, unless nothing has this address."""
     path = request.scope["path"]
-    allowed = next((methods for pattern, methods in patterns.items() if pattern.fullmatch(path)), None)
+    allowed = _allowed(patterns, path)
     if error.status_code == 405 and allowed is None and path.strip("/").split("/", 1)[0] in _OF_THE_API:
         return problem_response(path, 404, Problem(code="not_found", title="Nothing has this address"))
     if error.status_code == 405:

@@ -36,6 +36,7 @@ _REFUSALS: Mapping[int, str] = {
     422: "A field cannot be used; `field` names it.",
     503: "Could not be made durable or read here, or the outcome is unknown: ask again, or another site.",
 }
+_PLAIN: Mapping[Any, Schema] = {str: {"type": "string"}, bytes: {}, dict: {"type": "object"}}
 _FROM_TOKEN = frozenset({"user_id", "raw", "raw_media_type", "defects"})
 """Fields that no body may give: they are in the address, the token, or the bytes themselves."""
 
@@ -107,8 +108,8 @@ class _Builder:
         return responses
 
     def _shape(self, shape: Any) -> Schema:
-        if shape in (str, bytes):
-            return {"type": "string"} if shape is str else {}
+        if shape in _PLAIN:
+            return dict(_PLAIN[shape])
         if not isinstance(shape, tuple):
             return {"$ref": _REF.format(name=shape.__name__)}
         word, kind = shape
@@ -153,7 +154,7 @@ def _answer_types(table: Sequence[Operation]) -> Iterable[type]:
     for operation in table:
         for shape in operation.answers.values():
             kind = shape[1] if isinstance(shape, tuple) else shape
-            if kind not in (str, bytes):
+            if kind not in _PLAIN:
                 yield kind
 
 

@@ -232,6 +232,8 @@ class Dispatcher:
         )
 
     async def _log_position(self, committed: Committed, request: CommandRequest, ends: float) -> int | None:
+        if request.wait == "site":
+            return None
         bound = limits.HANDOVER_CLUSTER_WAIT_SECONDS if _is_handover(request) else limits.CLUSTER_WAIT_SECONDS
         left = ends - self._clock.monotonic() - limits.ANSWER_RESERVE_SECONDS
         return await self.ports.log.in_log(committed.generation, committed.jseq, min(bound, left))
@@ -348,6 +350,7 @@ class Dispatcher:
             ),
             deadline_ms=int(limits.HANDOVER_ROUTING_SECONDS * 1000),
             routed=True,
+            wait="site",
         )
         for _ in range(limits.HANDOVER_ROUTING_ATTEMPTS_MAX):
             serving = self.ports.desks.serving(centre, "calls")

@@ -339,6 +339,7 @@ class CommandRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     ``deadline_ms`` is the sender's patience from sending; the node answers within it. ``asked_epoch`` is the epoch that
     the asker believes the desk to have; a mismatch is answered with the right authority. ``routed`` stops a second hop.
+    ``wait``: ``site`` answers as soon as it is durable at the deciding site, without waiting for the LOG.
     """
 
     command_id: CommandId
@@ -347,3 +348,4 @@ class CommandRequest(msgspec.Struct, frozen=True, kw_only=True):
     deadline_ms: Annotated[int, Meta(ge=1, le=60_000)] = 800
     asked_epoch: int | None = None
     routed: bool = False
+    wait: Literal["cluster", "site"] = "cluster"

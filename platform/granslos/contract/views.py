@@ -298,7 +298,7 @@ class SiteView(View, kw_only=True):
     can_commit: bool
     clock_offset_seconds: float | None
     parked_events: int
-    desks: tuple[DeskView | dict[str, Any], ...]
+    desks: tuple[dict[str, Any], ...]
     sites: dict[str, Any]
     guard: Any = None
     alarms: tuple[str, ...] = ()

@@ -148,7 +148,7 @@ def report_status(
 
 
 def _plausible(at: datetime | None, now: datetime) -> datetime:
-    if at is None or at < now - timedelta(hours=STATUS_AGE_HOURS_MAX):
+    if at is None or at > now or at < now - timedelta(hours=STATUS_AGE_HOURS_MAX):
         return now
     return at
 

@@ -65,35 +65,47 @@ def _courses(state: UnitState) -> dict[str, Course]:
 
 
 def _pairs(courses: Mapping[str, Course]) -> list[tuple[Claim, Claim]]:
-    """Return the overlaps that stand: neither claim is displaced for good, and the first had not ended by then
-    after all.
-    """
-    found = []
-    for later in courses.values():
-        for earlier in (courses.get(i) for i in later.claim.overlaps):
-            if earlier is None or earlier.claim.displaced_at or later.claim.displaced_at:
-                continue
-            if not _ended_before(earlier, later.claim):
-                found.append((earlier.claim, later.claim))
-    return found
+    """Return the overlaps that stand: the first claim had not ended by then after all."""
+    return [
+        (earlier.claim, later.claim)
+        for later in courses.values()
+        for earlier in (courses.get(i) for i in later.claim.overlaps)
+        if earlier is not None and not _ended_before(earlier, later.claim)
+    ]
 
 
 def _ended_before(earlier: Course, later: Claim) -> bool:
     return earlier.ended_at is not None and earlier.ended_at <= later.at + TOLERANCE
 
 
-def _verdicts(state: UnitState, courses: Mapping[str, Course], scale: Scale) -> list[Verdict]:
+def _groups(pairs: list[tuple[Claim, Claim]]) -> list[set[str]]:
     groups: list[set[str]] = []
-    pairs = [pair for pair in _pairs(courses) if not (pair[0].kept and pair[1].kept)]
     for a, b in pairs:
         linked = [g for g in groups if a.assignment_id in g or b.assignment_id in g]
         groups = [g for g in groups if g not in linked] + [{a.assignment_id, b.assignment_id}.union(*linked)]
+    return groups
+
+
+def _verdicts(state: UnitState, courses: Mapping[str, Course], scale: Scale) -> list[Verdict]:
+    """Judge each contest: claims linked by overlaps, of which at least two are not displaced for good."""
+    pairs = _pairs(courses)
     made = []
-    for a, b in pairs:
-        group = next(g for g in groups if a.assignment_id in g)
-        keeper, why = _keeper([courses[i] for i in courses if i in group], scale)
-        made.append(Verdict((a, b), keeper, why))
+    for group in _groups(pairs):
+        candidates = [courses[i] for i in courses if i in group and courses[i].claim.displaced_at is None]
+        if len(candidates) > 1:
+            keeper, why = _keeper(candidates, scale)
+            made += [
+                Verdict(pair, keeper, why) for pair in _to_judge([p for p in pairs if p[0].assignment_id in group])
+            ]
     return made
+
+
+def _to_judge(pairs: list[tuple[Claim, Claim]]) -> list[tuple[Claim, Claim]]:
+    """Return the pairs still open, and those that alone tie a claim to its contest, the other being displaced for good."""
+    both = [p for p in pairs if p[0].displaced_at is None and p[1].displaced_at is None]
+    tied = {claim.assignment_id for pair in both for claim in pair}
+    alone = [p for p in pairs if any(c.displaced_at is None and c.assignment_id not in tied for c in p)]
+    return both + [p for p in alone if p not in both]
 
 
 def _keeper(candidates: list[Course], scale: Scale) -> tuple[Claim, str]:
@@ -128,11 +140,13 @@ def _fixed(claims: tuple[Claim, ...], verdicts: list[Verdict]) -> tuple[Claim, .
     fates: dict[str, Claim] = {}
     for verdict in verdicts:
         for claim in verdict.pair:
+            if claim.displaced_at is not None:
+                continue
             is_keeper = claim.assignment_id == verdict.keeper.assignment_id
             lost = (
                 {} if is_keeper else {"displaced_at": verdict.pair[1].at, "displaced_by": verdict.keeper.assignment_id}
             )
-            fates[claim.assignment_id] = replace(claim, kept=is_keeper, **lost)
+            fates[claim.assignment_id] = replace(claim, **lost)
     return tuple(fates.get(c.assignment_id, c) for c in claims)
 
 
@@ -146,7 +160,7 @@ def _clashes(state: UnitState, courses: Mapping[str, Course], verdicts: list[Ver
         clash_id(earlier.claim.event_id, later.claim.event_id)
         for later in courses.values()
         for earlier in (courses.get(i) for i in later.claim.overlaps)
-        if earlier is not None and not later.claim.displaced_at and not earlier.claim.displaced_at
+        if earlier is not None and not (later.claim.displaced_at or earlier.claim.displaced_at)
         if _ended_before(earlier, later.claim)
     }
     clashes = tuple(c for c in state.clashes if c.is_settled or c.id not in disproved)
@@ -187,7 +201,7 @@ def _assignments(
         for claim in verdict.pair:
             if claim.assignment_id != verdict.keeper.assignment_id:
                 lost.setdefault(claim.assignment_id, verdict.pair[1].at)
-            if _clash_id(verdict) not in settled:
+            if _clash_id(verdict) not in settled and claim.displaced_at is None:
                 contested.add(claim.assignment_id)
     return tuple(
         assignment(

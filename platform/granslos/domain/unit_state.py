@@ -66,10 +66,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """An assignment as the dispatch desk claimed it, in fold order.
 
     ``overlaps``: claims that were active where this one was folded, and that it does not replace. ``joined_to``: an
-    earlier
-    claim for the same incident that this one only repeats. ``displaced_at`` and ``displaced_by`` are set for good
-    once another
-    claim replaced it or a contest over it is closed; ``kept`` says that such a contest was closed in its favour.
+    earlier claim for the same incident that this one only repeats. ``displaced_at`` and ``displaced_by`` are set once
+    another claim replaced it, or a contest over the unit was closed against it.
     """
 
     assignment_id: str
@@ -87,7 +85,6 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     cancellation: Cancellation | None = None
     displaced_at: datetime | None = None
     displaced_by: str | None = None
-    kept: bool = False
 
 
 class AssignmentState(msgspec.Struct, frozen=True, kw_only=True):

@@ -42,11 +42,12 @@ past the emulated links, and a cut would not cut."""
 DOMAIN = "hub"
 """JetStream domain of the hubs: through an edge the LOG can be read as `jetstream(domain="hub")`."""
 
-_NEVER_FROM_AN_EDGE = [
+NEVER_FROM_AN_EDGE = [
     "log.>",
     *(f"$JS.{DOMAIN}.API.STREAM.{verb}.>" for verb in ("CREATE", "UPDATE", "DELETE", "PURGE", "RESTORE", "LEADER")),
     f"$JS.{DOMAIN}.API.STREAM.MSG.DELETE.>",
 ]
+"""What an edge does not let out: the LOG is written by nodes at the hubs, and nothing of it is ever deleted."""
 
 Config = dict[str, Any]
 
@@ -176,7 +177,7 @@ def hub_config(plan: HubPlan) -> Config:
             ACCOUNT: {
                 "jetstream": "enabled",
                 "users": [
-                    {"user": node_user(code), "password": password, "permissions": _node_permissions(code)}
+                    {"user": node_user(code), "password": password, "permissions": node_permissions(code)}
                     for code, password in plan.node_passwords.items()
                 ],
             },
@@ -208,7 +209,7 @@ def hub_config(plan: HubPlan) -> Config:
     return config
 
 
-def _node_permissions(code: str) -> Config:
+def node_permissions(code: str) -> Config:
     """A site writes its own events and epoch markers of any site; so a mix-up cannot write in another's name."""
     own = [f"log.{code}.>", "log.*.epoch.>", "granslos.>", "$JS.API.>", "$JS.ACK.>", "$JS.FC.>", "_INBOX.>"]
     return {"publish": {"allow": own}, "subscribe": {"allow": [">"]}}
@@ -231,7 +232,7 @@ def edge_config(plan: EdgePlan) -> Config:
                     ],
                     "no_randomize": True,
                     "account": ACCOUNT,
-                    "deny_exports": _NEVER_FROM_AN_EDGE,
+                    "deny_exports": NEVER_FROM_AN_EDGE,
                 }
             ],
         },

@@ -37,8 +37,13 @@ from granslos.local.limits import (
 from granslos.local.probes import Probe, always
 from granslos.local.process_tree import kill_tree, signal_tree
 from granslos.replication.guard_child import Child, exit_of, hold_of, spawn
+from granslos.runtime.process import EXIT_SETTINGS, EXIT_USAGE
 
 log = structlog.get_logger("supervisor")
+
+
+FINAL_STATUSES = frozenset({EXIT_USAGE, EXIT_SETTINGS})
+"""Exit statuses that another start cannot heal."""
 
 
 class Stage(IntEnum):
@@ -100,6 +105,7 @@ class Running:
     allowed: asyncio.Event = field(default_factory=asyncio.Event)
     starts: int = 0
     early_ends: int = 0
+    last_status: int | None = None
     held_since: float | None = None
     told_at: float | None = None
 
@@ -111,7 +117,11 @@ class Running:
     def log_tail(self) -> str:
         """The end of its log, for a person."""
         path = self.spec.child.log
-        return "" if path is None or not path.exists() else path.read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace")
+        return (
+            ""
+            if path is None or not path.exists()
+            else path.read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace").strip()
+        )
 
 
 class Supervisor:
@@ -173,8 +183,13 @@ class Supervisor:
             if not missing:
                 return
             for one in missing:
-                if one.early_ends >= START_ATTEMPTS_MAX or time.monotonic() > end:
-                    raise StartError(f"{one.spec.name} did not become ready: {one.log_tail().strip()}")
+                hopeless = one.early_ends >= START_ATTEMPTS_MAX or (
+                    one.early_ends and one.last_status in FINAL_STATUSES
+                )
+                if hopeless or time.monotonic() > end:
+                    raise StartError(
+                        f"{one.spec.name} did not become ready (log {one.spec.child.log}): {one.log_tail()}"
+                    )
             self.check()
             await asyncio.sleep(PROBE_INTERVAL_SECONDS)
 
@@ -253,6 +268,7 @@ class Supervisor:
             probing = group.create_task(self._probe(running))
             status = await exit_of(process)
             probing.cancel()
+        running.last_status = status
         running.early_ends = 0 if running.ready.is_set() else running.early_ends + 1
         running.ready.clear()
         running.process = None

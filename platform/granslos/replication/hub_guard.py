@@ -9,23 +9,21 @@ dies with it, and both come back together.
 
 import asyncio
 import os
-import signal
 import sys
 import time
-import tomllib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import structlog
-import uvloop
 
-from granslos.contract.errors import SettingsError
-from granslos.replication.guard_beats import KEY_BYTES_MIN, Beat, BeatBook, opened, sealed
+from granslos.replication.guard_beats import Beat, BeatBook, opened, sealed
 from granslos.replication.guard_core import BEAT_SECONDS, Decision, GuardState, decide, heard, hub_spoke
 from granslos.replication.guard_hub import GuardedHub
+from granslos.replication.guard_settings import GuardSettings, load_key, load_settings, split_address
 from granslos.replication.guard_word import ask
+from granslos.runtime.process import EXIT_USAGE, run_main
 
 TICK_SECONDS = 0.05
 STATUS_SECONDS = 1.0
@@ -33,76 +31,8 @@ ANSWER_GAP_SECONDS = 0.05
 """Between two beats sent out of turn to greet somebody."""
 ASK_SECONDS = 0.25
 """Between two questions to the hub; also the bound of one."""
-EXIT_CANNOT_CREATE = 73
-EXIT_SETTINGS = 78
-"""As sysexits.h has them: the port cannot be had, a bad site file."""
-RECEIVE_BUFFER_BYTES = 64 * 1024
 
-Address = tuple[str, int]
 log = structlog.get_logger("hub_guard")
-
-
-class GuardSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a guard needs of the site file.
-
-    Attributes:
-        site: Code of this site or witness.
-        listen: `host:port` for beats.
-        peers: Code → `host:port` of every other hub's guard, witness included.
-        key_file: File with the key that all guards share, at least 16 bytes as hex.
-        status: File for the status; replaced by rename each second and at every change.
-        binary, config: The nats-server and its configuration.
-        system_url: URL of a user of the hub's system account; "" does without the hub's own word.
-        hold_file: While this file exists the hub is kept down; "" for none.
-    """
-
-    site: str
-    listen: str
-    peers: dict[str, str]
-    key_file: str
-    status: str
-    binary: str
-    config: str
-    system_url: str = ""
-    hold_file: str = ""
-
-
-def load_settings(path: Path) -> GuardSettings:
-    """Reads the [site], [hub] and [guard] tables of a site file.
-
-    Raises:
-        SettingsError: Something is missing or of the wrong kind.
-    """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-        flat = document["guard"] | document["hub"] | {"site": document["site"]["code"]}
-        settings = msgspec.convert(flat, type=GuardSettings)
-    except (OSError, KeyError, TypeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise SettingsError(f"{path}: {error}") from error
-    if settings.site in settings.peers:
-        raise SettingsError(f"{path}: [guard] peers names this site itself")
-    return settings
-
-
-def load_key(path: Path) -> bytes:
-    """Reads the guards' shared key.
-
-    Raises:
-        SettingsError: It is missing, no hex, or too short.
-    """
-    try:
-        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"{path}: {error}") from error
-    if len(key) < KEY_BYTES_MIN:
-        raise SettingsError(f"{path}: a guard key has at least {KEY_BYTES_MIN} bytes, this one {len(key)}")
-    return key
-
-
-def split_address(text: str) -> Address:
-    """Splits `host:port`."""
-    host, _, port = text.rpartition(":")
-    return host, int(port)
 
 
 class _Wire(asyncio.DatagramProtocol):
@@ -254,29 +184,17 @@ class HubGuard:
         }
 
 
-async def guard(settings: GuardSettings) -> None:
-    """Runs a guard until SIGTERM or SIGINT."""
-    until = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, until.set)
-    await HubGuard(settings).run(until)
-
-
 def run_guard(path: Path) -> int:
-    """The process `granslos guard --config SITE.toml`; returns its exit code."""
-    try:
-        uvloop.run(guard(load_settings(path)))
-    except SettingsError as error:
-        sys.stderr.write(f"guard: {error}\n")
-        return EXIT_SETTINGS
-    except OSError as error:
-        sys.stderr.write(f"guard: {error}\n")
-        return EXIT_CANNOT_CREATE
-    return 0
+    """The process `granslos guard --config SITE.toml`; returns its exit code (`runtime.process`)."""
+
+    async def main(stop: asyncio.Event) -> None:
+        await HubGuard(load_settings(path)).run(stop)
+
+    return run_main(main)
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 3 or sys.argv[1] != "--config":
         sys.stderr.write("usage: python -m granslos.replication.hub_guard --config SITE.toml\n")
-        sys.exit(EXIT_SETTINGS)
+        sys.exit(EXIT_USAGE)
     sys.exit(run_guard(Path(sys.argv[2])))

@@ -35,7 +35,7 @@ _GSM_CODE = {character: code for code, character in enumerate(_GSM) if code != 0
 _GSM_EXTENDED_CODE = {character: code for code, character in _GSM_EXTENDED.items()}
 _ESCAPE = 0x1B
 # What word processors put where a radio has the plain character.
-_PLAIN = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "...", "\u00a0": " "})
+_PLAIN = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "..."})
 _REPLACEMENT = "?"
 
 _OPTA = re.compile(r"[A-Za-z ]+#\d{16}")

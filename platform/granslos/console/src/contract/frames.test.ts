@@ -55,10 +55,8 @@ test.each([
       site: { code: "vas" },
     },
   ],
-  ["notice", { kind: "island", on: true }, { type: "notice", kind: "island", data: { kind: "island", on: true } }],
-  ["notice", { kind: "island", data: { on: true } }, { type: "notice", kind: "island", data: { on: true } }],
-  ["notice", {}, { type: "unknown", name: "notice" }],
-  ["later", { a: 1 }, { type: "unknown", name: "later" }],
+  ["centres", { centres: [] }, { type: "notice", kind: "centres", data: { centres: [] } }],
+  ["later", { a: 1 }, { type: "notice", kind: "later", data: { a: 1 } }],
 ])("%s %j", (name, data, frame) => {
   expect(decodeFrame(name, JSON.stringify(data))).toEqual(frame);
 });
@@ -71,11 +69,10 @@ test("resync needs no data", () => {
   expect(decodeFrame("resync", "")).toEqual({ type: "resync" });
 });
 
-test("positions: several, one, or none of a notice that is about something else", () => {
+test("positions: those that can be read, and none of another notice", () => {
   const at = { unit_id: "u1", latitude: 1, longitude: 2, at: "t" };
-  expect(
-    observedPositions({ type: "notice", kind: "positions", data: { positions: [at, { unit_id: "u2" }] } }),
-  ).toEqual([at]);
-  expect(observedPositions({ type: "notice", kind: "position", data: at })).toEqual([at]);
-  expect(observedPositions({ type: "notice", kind: "island", data: at })).toEqual([]);
+  const data = { positions: [at, { unit_id: "u2" }, null] };
+  expect(observedPositions({ type: "notice", kind: "positions", data })).toEqual([at]);
+  expect(observedPositions({ type: "notice", kind: "positions", data: {} })).toEqual([]);
+  expect(observedPositions({ type: "notice", kind: "centres", data })).toEqual([]);
 });

@@ -30,6 +30,9 @@ export interface Change {
   changes: Changed[];
 }
 
+/** Ends the event id of a change that is sent again because an older view of its resource had to be: never a double. */
+export const AGAIN = "~again";
+
 export interface Ticked {
   kind: string;
   id: string;
@@ -53,7 +56,7 @@ export interface Heartbeat {
   island: boolean;
 }
 
-/** A live announcement that is no event: islands, takeovers, positions of units. */
+/** A live announcement that is no event: desks, positions of units. `kind` is its name in the feed. */
 export interface Notice {
   type: "notice";
   kind: string;
@@ -152,25 +155,20 @@ function heartbeat(data: Fields): Frame {
   };
 }
 
-function notice(data: Fields): Frame {
-  const kind = text(data.kind);
-  if (kind === null) return { type: "unknown", name: "notice" };
-  return { type: "notice", kind, data: isFields(data.data) ? data.data : data };
-}
-
 const DECODERS: Record<string, (data: Fields) => Frame> = {
   snapshot,
   change,
   confirmed,
   heartbeat,
-  notice,
   resync: () => ({ type: "resync" }),
 };
 
-/** Reads one frame. An event this release does not know, or whose data is no JSON object, becomes `unknown`. */
+/**
+ * Reads one frame. A name that is no event of the contract is a live announcement (`centres`, `positions`, …): the newer the
+ * site, the more of them. Data that is no JSON object, or lacks what its event needs, becomes `unknown`.
+ */
 export function decodeFrame(name: string, data: string): Frame {
-  const decoder = DECODERS[name];
-  if (decoder === undefined) return { type: "unknown", name };
+  const decoder = DECODERS[name] ?? ((fields: Fields): Frame => ({ type: "notice", kind: name, data: fields }));
   try {
     const value: unknown = data === "" ? {} : JSON.parse(data);
     return isFields(value) ? decoder(value) : { type: "unknown", name };
@@ -185,9 +183,8 @@ export interface Observed extends UnitPosition {
 
 /** Positions of units in a notice; empty when it holds none. */
 export function observedPositions(frame: Notice): Observed[] {
-  if (frame.kind !== "positions" && frame.kind !== "position") return [];
-  const items = Array.isArray(frame.data.positions) ? frame.data.positions : [frame.data];
-  return items.filter(
+  if (frame.kind !== "positions") return [];
+  return list<unknown>(frame.data.positions).filter(
     (item): item is Observed =>
       isFields(item) &&
       typeof item.unit_id === "string" &&

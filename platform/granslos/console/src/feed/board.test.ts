@@ -103,6 +103,17 @@ describe("doubles", () => {
     expect([board.pending.size, board.seen.get("e6"), board.position]).toEqual([0, 9, 9]);
   });
 
+  test("a change that had to be sent again counts each time, and ticks nothing off", () => {
+    const again = (state: string) => change("e3~again", 3, "incident", incident("i1", { state }));
+    const board = fold([snapshot(5), again("answered"), again("waiting")]);
+    expect([board.incidents.get("i1")?.state, board.doubles, board.position, board.seen.size]).toEqual([
+      "waiting",
+      0,
+      5,
+      0,
+    ]);
+  });
+
   test("a confirmation before its event is remembered", () => {
     const board = fold([snapshot(5), confirmed("e6", 6), change("e6", null, "incident", incident("i1"))]);
     expect(board.seen.get("e6")).toBe(6);
@@ -253,6 +264,12 @@ describe("units' live overlay", () => {
     expect(board.units.get("u1")).toMatchObject({ state: "alarmed", grey: true });
     expect([board.units.size, board.centres.get("vas")?.name, board.siteState?.code]).toEqual([1, "Västerås", "vas"]);
   });
+});
+
+test("desks are announced without an event", () => {
+  const centres = [{ id: "upp", code: "upp", name: "Uppsala", desks: {} }, { code: "no id" }];
+  const board = fold([snapshot(1), { type: "notice", kind: "centres", data: { centres } }]);
+  expect([...board.centres.keys()]).toEqual(["upp"]);
 });
 
 test("closed incidents are kept up to the bound; the oldest go, open ones never", () => {

@@ -6,9 +6,11 @@
  */
 
 import {
+  AGAIN,
   type Change,
   type Confirmed,
   type Frame,
+  identified,
   type Notice,
   observedPositions,
   type Refreshed,
@@ -209,6 +211,7 @@ function withKnownPositions(units: Map<string, Unit>, before: ReadonlyMap<string
 }
 
 function applyChange(draft: Draft, frame: Change): void {
+  if (frame.event_id.endsWith(AGAIN)) return putAll(draft, frame);
   if (draft.current.seen.has(frame.event_id)) {
     draft.set("doubles", draft.current.doubles + 1);
     if (frame.position !== null) tickOff(draft, frame.event_id, frame.position);
@@ -217,6 +220,10 @@ function applyChange(draft: Draft, frame: Change): void {
   remember(draft, frame.event_id, frame.position);
   if (frame.position === null) draft.pending().add(frame.event_id);
   else advance(draft, frame.position);
+  putAll(draft, frame);
+}
+
+function putAll(draft: Draft, frame: Change): void {
   for (const { kind, id, resource } of frame.changes) {
     const collection = collectionOf(kind);
     if (collection !== null && typeof resource === "object" && resource !== null) {
@@ -276,8 +283,9 @@ function applyTick(draft: Draft, tick: Ticked): void {
 }
 
 function applyNotice(draft: Draft, frame: Notice): void {
-  if (frame.kind === "site" && typeof frame.data.code === "string")
-    draft.set("siteState", frame.data as unknown as SiteState);
+  if (frame.kind === "centres" && Array.isArray(frame.data.centres)) {
+    draft.set("centres", byId(identified<Centre>(frame.data.centres)));
+  }
   for (const { unit_id, latitude, longitude, at } of observedPositions(frame)) {
     const unit = draft.current.units.get(unit_id);
     if (unit) {

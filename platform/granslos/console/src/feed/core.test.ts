@@ -301,7 +301,7 @@ test("away from home, home is asked, and when it answers long enough the console
 
 test("a notice makes it ask for what changes without events", async () => {
   const { wire, clock, window, feed } = await begin();
-  feed.send("notice", { kind: "desk_moved" });
+  feed.send("centres", { centres: [] });
   await clock.pass(REFRESH_MS + TICK_MS);
   wire.last("/v1/site").resolve(reply(200, { code: "vas", island: true }));
   wire.last("/v1/centres").resolve(reply(200, { items: [{ id: "upp", code: "upp", name: "Uppsala", desks: {} }] }));

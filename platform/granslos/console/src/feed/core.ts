@@ -180,7 +180,8 @@ export class Core {
     this.frames.push(...frames);
     this.flushSoon();
     this.changeOutbox(outbox.confirmedEvents(this.outbox, this.isConfirmed));
-    if (frames.some((frame) => frame.type === "notice" && !frame.kind.startsWith("position"))) this.refreshSoon();
+    // When a desk moves or its site falls silent, its units turn grey without an event of theirs.
+    if (frames.some((frame) => frame.type === "notice" && frame.kind === "centres")) this.refreshSoon();
     if (frames.some((frame) => frame.type === "resync")) this.input({ type: "resync", attempt });
   }
 

@@ -47,7 +47,8 @@ describe("what an answer means", () => {
     [no(401, "unauthorized"), "refused"],
     [no(503, "not_durable"), "unfit"],
     [no(503, "authority_silent"), "no"],
-    [no(504, "outcome_unknown"), "unknown"],
+    [no(503, "outcome_unknown"), "unknown"],
+    [no(504, "gateway"), "unknown"],
     [no(429, "too_many"), "unknown"],
     [no(500, "bug"), "unfit"],
   ] as [outbox.Reply, outbox.Meaning][])("%j", (reply, meaning) => {
@@ -120,7 +121,7 @@ describe("sending", () => {
   });
 
   test("an unknown outcome is asked again", () => {
-    expect(first(replied(sent(), no(504, "outcome_unknown")))).toMatchObject({ state: "queued", isAskedAgain: true });
+    expect(first(replied(sent(), no(503, "outcome_unknown")))).toMatchObject({ state: "queued", isAskedAgain: true });
   });
 
   test("an expired token does not use up the tries", () => {

@@ -138,8 +138,8 @@ export interface Reply {
   problem: Problem | null;
 }
 
-/** Codes of a 503 that no other site could answer better. */
-const FINAL_503 = new Set(["authority_silent"]);
+/** What a 503 says of the command, by its code; any other says that this site cannot make it durable. */
+const MEANING_OF_503: Record<string, Meaning> = { authority_silent: "no", outcome_unknown: "unknown" };
 
 /** What a reply means: done, no, "ask again", or "this site cannot". */
 export type Meaning = "done" | "no" | "unknown" | "unfit" | "refused";
@@ -147,7 +147,7 @@ export type Meaning = "done" | "no" | "unknown" | "unfit" | "refused";
 export function meaningOf(reply: Reply): Meaning {
   if (reply.status >= 200 && reply.status < 300) return "done";
   if (reply.status === 401) return "refused";
-  if (reply.status === 503) return FINAL_503.has(reply.problem?.code ?? "") ? "no" : "unfit";
+  if (reply.status === 503) return MEANING_OF_503[reply.problem?.code ?? ""] ?? "unfit";
   if (reply.status === 504 || reply.status === 429 || reply.status === 408) return "unknown";
   if (reply.status >= 500) return "unfit";
   return "no";
