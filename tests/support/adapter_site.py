@@ -2,15 +2,13 @@
 
 import asyncio
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
-import msgspec
-from joserfc import jwt
-from joserfc.jwk import OKPKey
-
+from granslos.contract.places import Actor, Role
+from granslos.runtime.tokens import TokenIssuer, make_key, write_key
 from support.eventually import eventually
 
 
@@ -19,18 +17,17 @@ class SiteFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.key = OKPKey.generate_key("Ed25519", {"kid": "vas"})
-        (folder / "keys").mkdir(parents=True)
-        self.publish(self.key, "vas")
+        self.keys = folder / "keys"
+        self.keys.mkdir(parents=True)
+        key = make_key("vas")
+        write_key(key, self.keys / "vas.jwk", private=False)
+        write_key(key, folder / "site.jwk", private=True)
+        self._issuer = TokenIssuer(key)
 
     @property
     def path(self) -> Path:
         """The site file."""
         return self.folder / "site.toml"
-
-    def publish(self, key: OKPKey, name: str) -> None:
-        """Put a site's public key where adapters look."""
-        (self.folder / "keys" / f"{name}.jwk").write_bytes(msgspec.json.encode(key.as_dict(private=False)))
 
     def write(self, adapter: str, edge_url: str, table: str = "", sites: str = '"esk","vas","upp"') -> Path:
         """Write the site file of ``vas`` with one adapter; ``table`` holds more lines of its table."""
@@ -41,12 +38,19 @@ code = "vas"
 name = "vasteras"
 environment = "demo"
 data_dir = "{self.folder / "data"}"
+[http]
+port = 0
+[postgres]
+dsn = "postgresql://nobody@127.0.0.1:1/none"
 [nats]
 edge_urls = ["{edge_url}"]
+hub_urls = ["nats://127.0.0.1:1"]
 [cluster]
 sites = [{sites}]
+replicas = 1
 [auth]
-public_keys = "{self.folder / "keys"}"
+signing_key = "{self.folder / "site.jwk"}"
+public_keys = "{self.keys}"
 [[centres]]
 code = "vas"
 name = "Västerås"
@@ -58,12 +62,11 @@ areas = ["19"]
         )
         return self.path
 
-    def token(self, role: str = "adapter", *, key: OKPKey | None = None, lives_seconds: int = 60) -> str:
-        """Sign a bearer token."""
-        claims = {"sub": "sos-alarm", "role": role, "exp": int(time.time()) + lives_seconds}
-        return jwt.encode({"alg": "Ed25519", "kid": "vas"}, claims, key or self.key, algorithms=["Ed25519"])
+    def token(self, role: Role = "adapter") -> str:
+        """Sign a bearer token that lives a minute."""
+        return self._issuer.issue(Actor(subject="sos-alarm", role=role), timedelta(minutes=1))
 
-    def headers(self, role: str = "adapter") -> dict[str, str]:
+    def headers(self, role: Role = "adapter") -> dict[str, str]:
         """HTTP headers of a trusted bearer."""
         return {"Authorization": f"Bearer {self.token(role)}"}
 

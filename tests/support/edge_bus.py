@@ -1,10 +1,9 @@
 """A real nats-server as a site's edge, and scripted nodes on it that answer commands as a test tells them.
 
-A scripted node checks what the real intake checks of the envelope (decodes it as ``CommandRequest``), so an adapter that
-sends something a node cannot read fails here too.
+A scripted node checks what the real intake checks of the envelope (decodes it as ``CommandRequest``), so an adapter
+that sends something a node cannot read fails here too.
 """
 
-import asyncio
 import json
 import os
 import shutil
@@ -21,7 +20,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from granslos.contract import subjects
-from granslos.contract.answers import Answer
+from granslos.contract.answers import Answer, Durability
 from granslos.contract.commands import CommandRequest
 from granslos.contract.person import decode_hook, encode_hook
 from support.eventually import eventually
@@ -48,7 +47,7 @@ class Edge:
     async def start(self) -> None:
         """Start and wait until it answers; the first time on a port that the server chooses."""
         command = [self._binary, "-a", "127.0.0.1", "-p", str(self.port), "--ports_file_dir", str(self._folder)]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._process = _popen(command)
         ports = self._folder / f"{Path(self._binary).name}_{self._process.pid}.ports"
         await eventually(lambda: ports.exists() and ports.stat().st_size > 0, within_seconds=10)
         self.port = int(json.loads(ports.read_text())["nats"][0].rsplit(":", 1)[1])
@@ -65,6 +64,10 @@ class Edge:
         """Stop the process without closing its sockets, or let it go on."""
         if self._process is not None:
             os.kill(self._process.pid, signal.SIGSTOP if frozen else signal.SIGCONT)
+
+
+def _popen(command: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 @contextmanager
@@ -109,13 +112,8 @@ class ScriptedNode:
             await message.respond(msgspec.json.encode(answer, enc_hook=encode_hook))
 
 
-def accepts(durability: str = "cluster") -> Script:
+def accepts(durability: Durability = "cluster") -> Script:
     """A script that says 201 to everything, with the incident that a real node would name."""
     return lambda request: Answer(
         status=201, durability=durability, position=7, resource={"id": "20261121-vas-000001"}, site="vas"
     )
-
-
-async def wait_for_tasks() -> None:
-    """Give every ready task its turn once."""
-    await asyncio.sleep(0)

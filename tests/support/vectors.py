@@ -2,6 +2,7 @@
 
 import functools
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -54,26 +55,42 @@ def expected_112(name: str) -> dict[str, Any]:
     return _index().get(name, {}).get("expect") or {}
 
 
+Edit = Callable[[bytearray, int, int, bytes], None]
+
+
+def _cut(data: bytearray, at: int, _size: int, _new: bytes) -> None:
+    del data[at:]
+
+
+def _change(data: bytearray, at: int, _size: int, new: bytes) -> None:
+    data[at] = new[0]
+
+
+def _drop(data: bytearray, at: int, size: int, _new: bytes) -> None:
+    del data[at : at + size]
+
+
+def _double(data: bytearray, at: int, size: int, _new: bytes) -> None:
+    data[at:at] = data[at : at + size]
+
+
+def _insert(data: bytearray, at: int, _size: int, new: bytes) -> None:
+    data[at:at] = new
+
+
+def _zero(data: bytearray, at: int, size: int, _new: bytes) -> None:
+    data[at : at + size] = bytes(len(data[at : at + size]))
+
+
+EDITS: tuple[Edit, ...] = (_cut, _change, _drop, _double, _insert, _zero)
+
+
 @st.composite
 def mutated(draw: st.DrawFn, originals: tuple[bytes, ...]) -> bytes:
-    """Messages damaged as lines and senders do: cut, bytes changed, pieces doubled, dropped or moved."""
+    """Messages damaged as lines and senders do: cut, bytes changed, pieces doubled, dropped or blanked."""
     data = bytearray(draw(st.sampled_from(originals)))
     for _ in range(draw(st.integers(1, 4))):
-        if not data:
-            break
-        at = draw(st.integers(0, len(data) - 1))
-        size = draw(st.integers(1, 40))
-        match draw(st.sampled_from(("cut", "change", "drop", "double", "insert", "zero"))):
-            case "cut":
-                del data[at:]
-            case "change":
-                data[at] = draw(st.integers(0, 255))
-            case "drop":
-                del data[at : at + size]
-            case "double":
-                data[at:at] = data[at : at + size]
-            case "insert":
-                data[at:at] = draw(st.binary(max_size=size))
-            case "zero":
-                data[at : at + size] = bytes(len(data[at : at + size]))
+        if data:
+            at = draw(st.integers(0, len(data) - 1))
+            draw(st.sampled_from(EDITS))(data, at, draw(st.integers(1, 40)), draw(st.binary(min_size=1, max_size=40)))
     return bytes(data)

@@ -1,4 +1,4 @@
-"""``POST /handover/eido``: bytes in, a node's answer out; whatever the bytes are, an operator sees that somebody called.
+"""``POST /handover/eido``: bytes in, a node's answer out; whatever they are, an operator sees that somebody called.
 
 Answers: the node's own status and JSON; 202 with ``"spooled": true`` when no node answered and this adapter's disk has
 it; 400 or 413 as problem details when the bytes are no EIDO (they are kept and shown all the same); 503 only when not

@@ -235,7 +235,7 @@ def read_civic(element: Element, defects: Defects) -> Civic | None:
     """Read a civic address; None with a defect when it has no value."""
     elements: list[tuple[str, str]] = []
     for child in element.iter():
-        if child is element or not isinstance(child.tag, str) or len(child):
+        if child is element or len(child) or not local_name(child):
             continue
         value = squeeze(text_of(child))
         if value:

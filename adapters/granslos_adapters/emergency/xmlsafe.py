@@ -17,7 +17,7 @@ from lxml import etree
 from granslos_adapters.emergency.defects import Defects
 from granslos_adapters.emergency.limits import XML_BYTES_MAX, XML_ELEMENTS_MAX
 
-Element: TypeAlias = etree._Element
+Element: TypeAlias = etree._Element  # noqa: SLF001 -- lxml has no public name for the type of its elements
 
 _STRICT = {"resolve_entities": False, "no_network": True, "huge_tree": False, "load_dtd": False, "remove_pis": True}
 _DECLARATION = re.compile(rb"^\s*<\?xml[^>]*\?>", re.DOTALL)
@@ -38,7 +38,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
 def local_name(element: Element) -> str:
     """Return the tag without its namespace, and without a prefix that nobody declared."""
-    tag = element.tag
+    tag: object = element.tag  # a function, for comments and instructions, whatever the stubs say
     return _local(tag) if isinstance(tag, str) else ""
 
 
@@ -51,7 +51,7 @@ def _local(tag: str) -> str:
 
 def namespace(element: Element) -> str:
     """Return the namespace of the element, or an empty string."""
-    tag = element.tag
+    tag: object = element.tag
     return tag[1:].partition("}")[0] if isinstance(tag, str) and tag[:1] == "{" else ""
 
 

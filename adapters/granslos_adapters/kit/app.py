@@ -1,13 +1,11 @@
-"""The process of an adapter: settings, port, spool, bus, HTTP, signals, drain, exit codes.
+"""The process of an adapter: settings, port, spool, bus, HTTP, drain. Signals, exit codes: ``granslos.runtime.process``.
 
-Exit codes (sysexits): 0 drained after SIGTERM or SIGINT, 70 a bug, 73 the port cannot be had, 78 bad settings.
 One line ``ready <adapter> <url>`` on stdout says that the port answers; the edge need not be reachable for it.
 """
 
 import argparse
 import asyncio
 import contextlib
-import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -16,33 +14,32 @@ from typing import Any, Generic
 
 import structlog
 import uvicorn
-import uvloop
 from litestar.handlers import HTTPRouteHandler
 
 from granslos.contract.errors import SettingsError
+from granslos.runtime.logging import configure
+from granslos.runtime.process import run_main
+from granslos.runtime.settings import SiteSettings
 from granslos_adapters.kit.archive import Archive
 from granslos_adapters.kit.auth import Verifier
 from granslos_adapters.kit.bus import NodeBus
 from granslos_adapters.kit.delivery import Delivery
 from granslos_adapters.kit.errors import PortInUseError
-from granslos_adapters.kit.http import Health, frames, make_app
-from granslos_adapters.kit.settings import Settings, SiteFile, load
+from granslos_adapters.kit.http import Health, make_app
+from granslos_adapters.kit.settings import Settings, load, sites_own_first
 from granslos_adapters.kit.spool import Spool
 
-EXIT_BUG = 70
-EXIT_CANNOT_CREATE = 73
-EXIT_SETTINGS = 78
 CONNECTIONS_MAX = 500
 
 Service = Callable[[], Coroutine[Any, Any, None]]
 """A loop of the protocol's own that runs until cancelled."""
-_log = structlog.get_logger(__name__)
+Ready = Callable[[str], None]
 
 
 class Adapter(Generic[Settings]):
     """One adapter process put together; the protocol adds HTTP handlers and services to it."""
 
-    def __init__(self, name: str, site: SiteFile, settings: Settings) -> None:
+    def __init__(self, name: str, site: SiteSettings, settings: Settings) -> None:
         """Open the spool and the archive, read the keys; nothing runs yet.
 
         Raises:
@@ -54,7 +51,7 @@ class Adapter(Generic[Settings]):
         self.handlers: list[HTTPRouteHandler] = []
         self.services: list[Service] = []
         self.health = Health()
-        self.bus = NodeBus(name, site.sites_own_first(), site.nats.edge_urls)
+        self.bus = NodeBus(name, sites_own_first(site), site.nats.edge_urls)
         try:
             self.spool = Spool(
                 name,
@@ -65,12 +62,17 @@ class Adapter(Generic[Settings]):
             self.archive = Archive(name, Path(settings.archive_dir), bytes_max=settings.archive_bytes_max)
         except OSError as error:
             raise SettingsError(f"folder cannot be used: {error}") from error
-        self.verifier = Verifier(Path(site.auth.public_keys)) if site.auth else None
-        self.delivery = Delivery(self.bus, self.spool, deadline_seconds=settings.deadline_seconds)
+        self.verifier = Verifier(site.auth.public_keys)
+        self.delivery = Delivery(
+            self.bus,
+            self.spool,
+            deadline_seconds=settings.deadline_seconds,
+            payload_bytes_max=settings.command_bytes_max,
+        )
         self._register_health()
 
-    async def serve(self, listener: socket.socket, ready: Callable[[str], None]) -> None:
-        """Serve until SIGTERM or SIGINT, then finish what was begun (within ``drain_seconds``) and return."""
+    async def serve(self, listener: socket.socket, stop: asyncio.Event, ready: Ready) -> None:
+        """Serve until ``stop`` is set, then finish what was begun (within ``drain_seconds``) and return."""
         server = _Server(
             uvicorn.Config(
                 make_app(self.name, self.handlers, self.health),
@@ -78,18 +80,18 @@ class Adapter(Generic[Settings]):
                 access_log=False,
                 server_header=False,
                 limit_concurrency=CONNECTIONS_MAX,
-                timeout_graceful_shutdown=int(self.settings.drain_seconds) or 1,
+                timeout_graceful_shutdown=max(1, int(self.settings.drain_seconds)),
             )
         )
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, server.stop)
         host, port = listener.getsockname()[:2]
         server.on_started = lambda: ready(f"http://{host}:{port}")
         async with asyncio.TaskGroup() as group:
             services: list[Service] = [self.bus.run, self.delivery.run, *self.services]
             loops = [group.create_task(service()) for service in services]
-            await server.serve(sockets=[listener])
+            serving = group.create_task(server.serve(sockets=[listener]))
+            await stop.wait()
+            server.should_exit = True
+            await serving
             await self.bus.drain(self.settings.drain_seconds)
             for task in loops:
                 task.cancel()
@@ -121,9 +123,6 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self.on_started()
 
-    def stop(self) -> None:
-        self.should_exit = True
-
 
 def bind(host: str, port: int) -> socket.socket:
     """Bind the adapter's port (0: any free one).
@@ -154,37 +153,20 @@ def main(
     """
     parser = argparse.ArgumentParser(prog=f"granslos_adapters.{name}", description=f"The {name} adapter of a site.")
     parser.add_argument("--config", type=Path, required=True, help="the site file (TOML)")
-    arguments = parser.parse_args(argv)
-    _configure_logs(name)
-    try:
-        site, settings = load(arguments.config, name, kind)
-        structlog.contextvars.bind_contextvars(site=site.site.code)
+    config = parser.parse_args(argv).config
+
+    async def run(stop: asyncio.Event) -> None:
+        site, settings = load(config, name, kind)
+        configure(site.site.code, stream=sys.stderr)
+        structlog.contextvars.bind_contextvars(adapter=name)
         listener = bind(settings.host, settings.port)
         adapter = Adapter(name, site, settings)
         build(adapter)
-    except PortInUseError as error:
-        _log.error("adapter cannot start", reason=str(error))
-        return EXIT_CANNOT_CREATE
-    except SettingsError as error:
-        _log.error("adapter cannot start", reason=str(error))
-        return EXIT_SETTINGS
-    try:
-        uvloop.run(adapter.serve(listener, lambda url: print(f"ready {name} {url}", flush=True)))
-    except BaseExceptionGroup as group:
-        for cause in group.exceptions:
-            _log.error("adapter ended by a bug", error=type(cause).__name__, frames=frames(cause))
-        return EXIT_BUG
-    return 0
+        await adapter.serve(listener, stop, lambda url: _say(f"ready {name} {url}"))
+
+    return run_main(run)
 
 
-def _configure_logs(name: str) -> None:
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-    structlog.contextvars.bind_contextvars(adapter=name)
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

@@ -43,15 +43,18 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 class Delivery:
     """Bus and spool of one adapter."""
 
-    def __init__(self, bus: NodeBus, spool: Spool, *, deadline_seconds: float) -> None:
+    def __init__(
+        self, bus: NodeBus, spool: Spool, *, deadline_seconds: float, payload_bytes_max: int = 384 << 10
+    ) -> None:
         self._bus = bus
         self._spool = spool
         self._deadline_seconds = deadline_seconds
+        self._payload_bytes_max = payload_bytes_max
 
     @property
     def payload_bytes_max(self) -> int:
-        """Largest payload that the bus takes, with room for the envelope."""
-        return self._bus.max_payload_bytes - ENVELOPE_BYTES
+        """Largest payload to send: the adapter's own bound, and never more than the bus takes."""
+        return min(self._payload_bytes_max, self._bus.max_payload_bytes - ENVELOPE_BYTES)
 
     async def send(
         self, aggregate: str, name: str, command_id: str, payload: Command, *, spent_seconds: float = 0.0

@@ -2,12 +2,11 @@
 
 UnavailableError
 ├── NoNodeAnsweredError   no site's node took the command within the deadline: spool it
-└── SpoolFullError        the spool's bound is reached: tell the sender to use another endpoint
-SettingsError
-└── PortInUseError        the process ends with exit code 73
+├── SpoolFullError        the spool's bound is reached: tell the sender to use another endpoint
+└── PortInUseError        the process ends with exit code 69
 """
 
-from granslos.contract.errors import SettingsError, UnavailableError
+from granslos.contract.errors import UnavailableError
 
 
 class NoNodeAnsweredError(UnavailableError):
@@ -18,5 +17,5 @@ class SpoolFullError(UnavailableError):
     """The spool has reached its bound of messages or bytes, or its disk does not take the write."""
 
 
-class PortInUseError(SettingsError):
+class PortInUseError(UnavailableError):
     """The adapter's HTTP port cannot be bound."""

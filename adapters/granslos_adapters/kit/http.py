@@ -10,7 +10,7 @@ import prometheus_client
 import structlog
 from litestar import Litestar, Request, Response, get
 from litestar.connection import ASGIConnection
-from litestar.exceptions import ClientException, HTTPException, NotAuthorizedException, PermissionDeniedException
+from litestar.exceptions import HTTPException, NotAuthorizedException, PermissionDeniedException
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 
 from granslos.contract.places import Actor
@@ -88,7 +88,7 @@ class BodyReader:
                     if size > self._keep_bytes_max:
                         complete = False
                         break
-        except (TimeoutError, ClientException):  # Litestar says a lost client with the latter
+        except (TimeoutError, HTTPException):  # Litestar says a lost client with the latter
             complete = False
         finally:
             self._held_bytes -= size
@@ -99,7 +99,7 @@ class BodyReader:
 def require_roles(verifier: Verifier | None, *roles: str) -> Guard:
     """Make a guard that lets bearers with one of ``roles`` in and puts the actor into the request's state.
 
-    ``verifier`` is None only where the site file names no keys: then every request is refused.
+    Without a ``verifier`` every request is refused.
     """
 
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:

@@ -1,10 +1,8 @@
-"""The site file as an adapter sees it, and the adapter's own table ``[adapters.<name>]`` in it.
+"""An adapter's own table ``[adapters.<name>]`` of the site file; the rest of the file is read as the node reads it.
 
-Only what adapters use is read; the node reads the rest of the same file. Unknown keys are left alone, wrong values of
-known keys end the process (exit code 78).
+A wrong value and a misspelt key end the process (exit code 78), since a misspelt bound would silently be the default.
 """
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -12,73 +10,24 @@ import msgspec
 from msgspec import Meta
 
 from granslos.contract.errors import SettingsError
-from granslos.contract.types import CentreCode, SiteCode
+from granslos.runtime.settings import SiteSettings, load_site
 
 Port = Annotated[int, Meta(ge=0, le=65_535)]
 Seconds = Annotated[float, Meta(gt=0.0, le=3_600.0)]
 
 
-class Machines(msgspec.Struct, frozen=True, kw_only=True):
-    """Table ``[site]``."""
-
-    code: SiteCode
-    name: str
-    environment: str = "production"
-    data_dir: str
-
-
-class Nats(msgspec.Struct, frozen=True, kw_only=True):
-    """Table ``[nats]``: the site's own bus first, others after it."""
-
-    edge_urls: Annotated[tuple[str, ...], Meta(min_length=1, max_length=16)]
-
-
-class Cluster(msgspec.Struct, frozen=True, kw_only=True):
-    """Table ``[cluster]``: every site's code, in the order in which they are asked."""
-
-    sites: Annotated[tuple[SiteCode, ...], Meta(min_length=1, max_length=64)]
-
-
-class Auth(msgspec.Struct, frozen=True, kw_only=True):
-    """Table ``[auth]``: the folder of Ed25519 public keys (JWK), one file a key."""
-
-    public_keys: str
-
-
-class Centre(msgspec.Struct, frozen=True, kw_only=True):
-    """One of ``[[centres]]``: the people whom a site serves, and their counties."""
-
-    code: CentreCode
-    name: str
-    site: SiteCode
-    areas: tuple[str, ...] = ()
-
-
-class SiteFile(msgspec.Struct, frozen=True, kw_only=True):
-    """What an adapter reads of the site file."""
-
-    site: Machines
-    nats: Nats
-    cluster: Cluster
-    auth: Auth | None = None
-    centres: tuple[Centre, ...] = ()
-
-    def sites_own_first(self) -> tuple[str, ...]:
-        """Return the codes of all sites, this one first, the others as listed."""
-        own = self.site.code
-        return (own, *(code for code in self.cluster.sites if code != own))
-
-
-class AdapterSettings(msgspec.Struct, frozen=True, kw_only=True):
+class AdapterSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What each adapter can set; a protocol's own settings inherit from it.
 
     Times in seconds, sizes in bytes. ``deadline_seconds`` is the whole wait for a node's answer, all sites together.
+    ``command_bytes_max`` is far below what the bus takes: a command becomes events, which the LOG must take as well.
     """
 
     host: str = "127.0.0.1"
     port: Port = 0
     spool_dir: str = ""
     archive_dir: str = ""
+    command_bytes_max: Annotated[int, Meta(ge=1 << 16, le=1 << 20)] = 384 << 10
     deadline_seconds: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.8
     spool_messages_max: Annotated[int, Meta(ge=1, le=1_000_000)] = 20_000
     spool_bytes_max: Annotated[int, Meta(ge=1)] = 1 << 30
@@ -91,27 +40,29 @@ class AdapterSettings(msgspec.Struct, frozen=True, kw_only=True):
 Settings = TypeVar("Settings", bound=AdapterSettings)
 
 
-def load(path: Path, name: str, kind: type[Settings]) -> tuple[SiteFile, Settings]:
+def load(path: Path, name: str, kind: type[Settings]) -> tuple[SiteSettings, Settings]:
     """Read the site file and the table ``[adapters.<name>]``; folders that are not set lie below ``data_dir``.
 
     Raises:
-        SettingsError: no such file, not TOML, a table or key missing, or a value out of its range.
+        SettingsError: no such file, not TOML, a table or key missing or unknown, or a value out of its range.
     """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"{path}: {error}") from error
-    table = document.get("adapters", {}).get(name)
-    if not isinstance(table, dict):
+    site = load_site(path)
+    table = site.adapters.get(name)
+    if table is None:
         raise SettingsError(f"{path}: no table [adapters.{name}]")
     try:
-        site = msgspec.convert(document, SiteFile)
         settings = msgspec.convert(table, kind)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{path}: {error}") from error
-    folder = Path(site.site.data_dir) / "adapters" / name
+        raise SettingsError(f"{path}: adapters.{name}: {error}") from error
+    folder = site.site.data_dir / "adapters" / name
     return site, msgspec.structs.replace(
         settings,
         spool_dir=settings.spool_dir or str(folder / "spool"),
         archive_dir=settings.archive_dir or str(folder / "archive"),
     )
+
+
+def sites_own_first(site: SiteSettings) -> tuple[str, ...]:
+    """Return the codes of all sites, this one first, the others as listed."""
+    own = site.site.code
+    return (own, *(code for code in site.cluster.sites if code != own))

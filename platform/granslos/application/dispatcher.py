@@ -110,7 +110,12 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def command_hash(payload: object) -> str:
-    """Return 16 hex digits of a command's content, to recognise the same id with another body."""
+    """Return 16 hex digits of a command's content, to recognise the same id with another body.
+
+    Several sites may ask for the opening of one handover, each with what it knows of it: that is the same command.
+    """
+    if isinstance(payload, OpenIncident):
+        return derive_id("command", payload.handover_id)[:16]
     return derive_id("command", encode(payload).decode())[:16]
 
 
@@ -350,7 +355,6 @@ class Dispatcher:
             ),
             deadline_ms=int(limits.HANDOVER_ROUTING_SECONDS * 1000),
             routed=True,
-            wait="site",
         )
         for _ in range(limits.HANDOVER_ROUTING_ATTEMPTS_MAX):
             serving = self.ports.desks.serving(centre, "calls")

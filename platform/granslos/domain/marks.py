@@ -20,13 +20,14 @@ SEPARATOR = "+"
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
-    """A decision's place in the fold. ``unseen``: earlier places, among those remembered, that its decider had not
-    seen.
+    """A decision's place in the fold, and what its decider had not seen: the earlier places in ``unseen``, and all below
+    ``unseen_below``, which are no longer remembered.
     """
 
     event_id: str
     index: int
     unseen: tuple[int, ...]
+    unseen_below: int = 0
     aggregate_id: str
     at: datetime
     epoch: int
@@ -42,7 +43,7 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
 
 def knows(later: Mark, earlier: Mark) -> bool:
     """Tell whether ``later``'s decider had seen ``earlier``."""
-    return earlier.index < later.index and earlier.index not in later.unseen
+    return later.unseen_below <= earlier.index < later.index and earlier.index not in later.unseen
 
 
 def mark(marks: tuple[Mark, ...], count: int, made_on: str, stamp: Stamp) -> Mark:
@@ -52,12 +53,14 @@ def mark(marks: tuple[Mark, ...], count: int, made_on: str, stamp: Stamp) -> Mar
     A base that is not remembered tells nothing: its decision takes all that are remembered as unseen.
     """
     seen: set[int] = set()
-    for base in _bases(marks, stamp):
+    bases = _bases(marks, stamp)
+    for base in bases:
         seen.update(m.index for m in marks if m.index == base.index or knows(base, m))
     return Mark(
         event_id=stamp.event_id,
         index=count,
         unseen=tuple(m.index for m in marks if m.index not in seen),
+        unseen_below=min((b.unseen_below for b in bases), default=marks[0].index if marks else 0),
         aggregate_id=made_on,
         at=stamp.at,
         epoch=stamp.epoch if stamp.epoch is not None else -1,

@@ -33,20 +33,30 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 def derive(state: UnitState, scale: Scale) -> UnitState:
-    """Work out everything that follows from claims, reports and acknowledgements."""
+    """Work out everything that follows from claims, reports and acknowledgements. Doing it twice changes nothing."""
+    state = _judged(state, scale)
+    settled = [v for v in _verdicts(_courses(state), scale) if _is_open(v.pair) and _is_settled(state, v)]
+    if settled:
+        state = _judged(replace(state, claims=_fixed(state.claims, settled)), scale)
     courses = _courses(state)
-    verdicts = _verdicts(state, courses, scale)
-    clashes = settle(_clashes(state, courses, verdicts), state.acknowledgements)
-    settled = {c.id for c in clashes if c.is_settled}
-    fixed = [v for v in verdicts if _clash_id(v) in settled]
-    judged = replace(state, clashes=clashes, claims=_fixed(state.claims, fixed))
-    made = _assignments(judged, courses, verdicts, settled)
-    return _with_status(replace(judged, assignments=_at_most_one(made, courses, scale)), courses)
+    made = _assignments(state, courses, _verdicts(courses, scale))
+    return _with_status(replace(state, assignments=_at_most_one(made, courses, scale)), courses)
 
 
 def close_contests(state: UnitState, scale: Scale) -> UnitState:
     """Fix all contests as they stand: the unit is claimed again by somebody who knew of them."""
-    return replace(state, claims=_fixed(state.claims, _verdicts(state, _courses(state), scale)))
+    return replace(state, claims=_fixed(state.claims, _verdicts(_courses(state), scale)))
+
+
+def _judged(state: UnitState, scale: Scale) -> UnitState:
+    """Bring the clashes up to what the contests come to now."""
+    courses = _courses(state)
+    clashes = _clashes(state, courses, _verdicts(courses, scale))
+    return replace(state, clashes=settle(clashes, state.acknowledgements))
+
+
+def _is_settled(state: UnitState, verdict: Verdict) -> bool:
+    return any(c.id == _clash_id(verdict) and c.is_settled for c in state.clashes)
 
 
 def _courses(state: UnitState) -> dict[str, Course]:
@@ -86,7 +96,7 @@ def _groups(pairs: list[tuple[Claim, Claim]]) -> list[set[str]]:
     return groups
 
 
-def _verdicts(state: UnitState, courses: Mapping[str, Course], scale: Scale) -> list[Verdict]:
+def _verdicts(courses: Mapping[str, Course], scale: Scale) -> list[Verdict]:
     """Judge each contest: claims linked by overlaps, of which at least two are not displaced for good."""
     pairs = _pairs(courses)
     made = []
@@ -94,18 +104,21 @@ def _verdicts(state: UnitState, courses: Mapping[str, Course], scale: Scale) -> 
         candidates = [courses[i] for i in courses if i in group and courses[i].claim.displaced_at is None]
         if len(candidates) > 1:
             keeper, why = _keeper(candidates, scale)
-            made += [
-                Verdict(pair, keeper, why) for pair in _to_judge([p for p in pairs if p[0].assignment_id in group])
-            ]
+            linked = [pair for pair in pairs if pair[0].assignment_id in group]
+            made += [Verdict(pair, keeper, why) for pair in _to_judge(linked)]
     return made
 
 
 def _to_judge(pairs: list[tuple[Claim, Claim]]) -> list[tuple[Claim, Claim]]:
-    """Return the pairs still open, and those that alone tie a claim to its contest, the other being displaced for good."""
-    both = [p for p in pairs if p[0].displaced_at is None and p[1].displaced_at is None]
+    """Return the pairs still open, and those that alone tie a claim to its contest (the other is displaced)."""
+    both = [p for p in pairs if _is_open(p)]
     tied = {claim.assignment_id for pair in both for claim in pair}
     alone = [p for p in pairs if any(c.displaced_at is None and c.assignment_id not in tied for c in p)]
     return both + [p for p in alone if p not in both]
+
+
+def _is_open(pair: tuple[Claim, Claim]) -> bool:
+    return pair[0].displaced_at is None and pair[1].displaced_at is None
 
 
 def _keeper(candidates: list[Course], scale: Scale) -> tuple[Claim, str]:
@@ -173,7 +186,8 @@ def _clash(state: UnitState, verdict: Verdict) -> Clash:
     a, b = verdict.pair
     centres = (state.centre, a.centre, b.centre, a.incident_centre, b.incident_centre)
     kept = verdict.keeper.incident_id
-    lost = next((c.incident_id for c in (a, b) if c.assignment_id != verdict.keeper.assignment_id), "")
+    losers = [c for c in (a, b) if c.assignment_id != verdict.keeper.assignment_id and c.displaced_at is None]
+    lost = " and ".join(c.incident_id for c in losers)
     return Clash(
         id=_clash_id(verdict),
         kind=DOUBLED,
@@ -181,9 +195,9 @@ def _clash(state: UnitState, verdict: Verdict) -> Clash:
         event_ids=(a.event_id, b.event_id),
         outcome=f"kept:{kept}",
         text=f"{state.unit_id} was given to {a.incident_id} and {b.incident_id}. It keeps {kept}: {verdict.why}. "
-        f"{lost} is back at the top of the waiting room.",
+        f"At the top of the waiting room again: {lost}.",
         detected_at=b.at,
-        incident_ids=tuple(dict.fromkeys((a.incident_id, b.incident_id))),
+        incident_ids=tuple(dict.fromkeys((a.incident_id, b.incident_id, kept))),
         unit_ids=(state.unit_id,),
         centres=tuple(dict.fromkeys(c for c in centres if c)),
     )
@@ -193,15 +207,15 @@ def _clash(state: UnitState, verdict: Verdict) -> Clash:
 
 
 def _assignments(
-    state: UnitState, courses: Mapping[str, Course], verdicts: list[Verdict], settled: set[str]
+    state: UnitState, courses: Mapping[str, Course], verdicts: list[Verdict]
 ) -> tuple[AssignmentState, ...]:
     lost: dict[str, datetime] = {}
     contested: set[str] = set()
     for verdict in verdicts:
+        contested.add(verdict.keeper.assignment_id)
         for claim in verdict.pair:
-            if claim.assignment_id != verdict.keeper.assignment_id:
+            if claim.assignment_id != verdict.keeper.assignment_id and claim.displaced_at is None:
                 lost.setdefault(claim.assignment_id, verdict.pair[1].at)
-            if _clash_id(verdict) not in settled and claim.displaced_at is None:
                 contested.add(claim.assignment_id)
     return tuple(
         assignment(

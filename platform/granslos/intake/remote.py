@@ -9,7 +9,7 @@ from granslos.contract.commands import Command, CommandRequest
 from granslos.contract.envelope import encode
 from granslos.contract.errors import AuthorityUnavailableError, UnavailableError
 from granslos.contract.subjects import command_subject, control_subject
-from granslos.runtime import metrics
+from granslos.runtime import limits, metrics
 from granslos.runtime.bus import Bus
 
 _answer_decoder = msgspec.json.Decoder(Answer)
@@ -23,7 +23,7 @@ class BusRemote:
 
     async def ask(self, site: str, request: CommandRequest, timeout: float) -> Answer:
         """Return the other node's answer; raises AuthorityUnavailableError."""
-        sent = msgspec.structs.replace(request, deadline_ms=max(1, int(timeout * 1000)))
+        sent = msgspec.structs.replace(request, deadline_ms=max(1, int(timeout * limits.ASKED_SHARE_RATIO * 1000)))
         assert isinstance(request.payload, Command)
         subject = command_subject(site, "any", type(request.payload).__name__)
         try:

@@ -60,11 +60,12 @@ class Traffic:
     """Handovers to all sites' endpoints, each acknowledged one remembered."""
 
     def __init__(self, run: dict[str, Any], name: str) -> None:
-        self._run, self._name = run, f"drill-{name}-{int(time.time())}"
+        self._run, self.name = run, f"drill-{name}-{int(time.time())}"
         self.acknowledged: dict[str, str] = {}
         self.as_site = 0
         self.refused = 0
         self.worst = 0.0
+        self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -74,24 +75,22 @@ class Traffic:
 
     async def stop(self) -> None:
         """Stop sending; what is under way is finished first."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._stopping.set()
+        await asyncio.gather(*self._tasks)
 
     async def _send(self, code: str) -> None:
         serial = 0
         async with client_of(self._run, code, "adapter") as client:
-            while True:
+            while not self._stopping.is_set():
                 serial += 1
-                source_id = f"{code}-{serial}"
-                await asyncio.shield(self._one(client, source_id))
+                await self._one(client, f"{code}-{serial}")
                 await asyncio.sleep(TRAFFIC_PAUSE_SECONDS)
 
     async def _one(self, client: SiteClient, source_id: str) -> None:
-        body = {"source": self._name, "source_id": source_id, "description": "drill", "test": True}
+        body = {"source": self.name, "source_id": source_id, "description": "drill", "test": True}
         started = time.perf_counter()
         try:
-            response = await client.post("/v1/handovers", body, f"{self._name}-{source_id}")
+            response = await client.post("/v1/handovers", body, f"{self.name}-{source_id}")
         except NoSiteAnsweredError:
             self.refused += 1
             return
@@ -121,7 +120,7 @@ class Traffic:
             more = {"cursor": cursor} if cursor else {}
             page = await client.get("/v1/incidents", limit=1000, **more)
             for item in page["items"]:
-                if item["source"] == self._name:
+                if item["source"] == self.name:
                     found.setdefault(item["source_id"], []).append(item["id"])
             cursor = page["next"]
             if not cursor:
@@ -233,7 +232,7 @@ async def site_loss(drill: Drill) -> str:
 
 async def _answer_one(drill: Drill, client: SiteClient, centre: str) -> None:
     """Hand a call over for the lost centre and answer it elsewhere."""
-    body = {"source": drill.traffic._name, "source_id": "answered-elsewhere", "description": "drill", "test": True}
+    body = {"source": drill.traffic.name, "source_id": "answered-elsewhere", "description": "drill", "test": True}
     answer = (await client.post("/v1/handovers", body)).json()
     incident_id = answer["resource"]["id"]
     drill.traffic.acknowledged["answered-elsewhere"] = incident_id

@@ -21,7 +21,10 @@ CLUSTER_WAIT_SECONDS = 0.4
 HANDOVER_CLUSTER_WAIT_SECONDS = 0.5
 """The same for a handover; with routing before it, still inside the handover's whole budget."""
 
-HANDOVER_ROUTING_SECONDS = 0.25
+ASKED_SHARE_RATIO = 0.7
+"""Share of the asker's patience that the asked site gets as its deadline, so that its answer is back in time."""
+
+HANDOVER_ROUTING_SECONDS = 0.3
 """How long the responsible call desk may take to open a handover's incident before the receiving site does it
 itself.
 """

@@ -4,12 +4,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from granslos_adapters.emergency.additional_data import Block, read_additional_data
 from granslos_adapters.emergency.defects import Defects
 from granslos_adapters.emergency.limits import BLOCKS_MAX, VALUES_MAX
 from granslos_adapters.emergency.vcards import read_jcard
-from hypothesis import given
-from hypothesis import strategies as st
 from support.vectors import files_112, fuzz, mutated, read_112
 
 URN = "urn:ietf:params:xml:ns:EmergencyCallData"
@@ -22,14 +23,21 @@ def read(data: bytes | str) -> tuple[tuple[Block, ...], list[str]]:
 
 
 def block(kind: str, inner: str, space: str | None = None) -> str:
-    name = f"EmergencyCallData.{kind}"
-    return f'<{name} xmlns="{space or f"{URN}:{kind}"}"><DataProviderReference>r1@a.example</DataProviderReference>{inner}</{name}>'
+    name, space = f"EmergencyCallData.{kind}", space or f"{URN}:{kind}"
+    reference = "<DataProviderReference>r1@a.example</DataProviderReference>"
+    return f'<{name} xmlns="{space}">{reference}{inner}</{name}>'
 
 
 NAMES = {
     "additional-data/Comment1.xml": ["Comment"],
     "additional-data/DeviceInfo1.xml": ["DeviceInfo"],
-    "additional-data/PidfLoProvidedByByValue.xml": ["Comment", "DeviceInfo", "ProviderInfo", "ServiceInfo", "SubscriberInfo"],
+    "additional-data/PidfLoProvidedByByValue.xml": [
+        "Comment",
+        "DeviceInfo",
+        "ProviderInfo",
+        "ServiceInfo",
+        "SubscriberInfo",
+    ],
     "additional-data/ProvInfo1.xml": ["ProviderInfo"],
     "additional-data/Rfc7095Jcard1.json": ["jCard"],
     "additional-data/SubInfo1.xml": ["SubscriberInfo"],
@@ -95,12 +103,17 @@ def test_an_unknown_block_is_kept_in_values() -> None:
 
 
 def test_a_reference_is_kept_for_later() -> None:
-    (found,), _ = read(f'<provided-by><EmergencyCallDataReference purpose="EmergencyCallData.ServiceInfo" ref="https://a/1"/></provided-by>')
+    (found,), _ = read(
+        '<provided-by><EmergencyCallDataReference purpose="EmergencyCallData.ServiceInfo" ref="https://a/1"/></provided-by>'
+    )
     assert (found.name, found.url) == ("ServiceInfo", "https://a/1")
 
 
 def test_a_position_with_minutes_and_seconds() -> None:
-    spot = "<L><LatitudeDegreeValue>59</LatitudeDegreeValue><LatitudeMinuteValue>36</LatitudeMinuteValue><LatitudeSecondValue>36</LatitudeSecondValue><LongitudeDegreeValue>16.5</LongitudeDegreeValue></L>"
+    spot = (
+        "<L><LatitudeDegreeValue>59</LatitudeDegreeValue><LatitudeMinuteValue>36</LatitudeMinuteValue>"
+        "<LatitudeSecondValue>36</LatitudeSecondValue><LongitudeDegreeValue>16.5</LongitudeDegreeValue></L>"
+    )
     (found,), _ = read(block("VEDS", spot))
     assert found.position is not None
     assert (found.position.latitude, found.position.usable) == (pytest.approx(59.61), True)
@@ -138,8 +151,13 @@ def test_jcards_of_any_quality() -> None:
 
 
 ORIGINALS = (
-    block("ProviderInfo", "<Contact><vcard xmlns='urn:ietf:params:xml:ns:vcard-4.0'><fn><text>Anna</text></fn></vcard></Contact>").encode(),
-    block("VEDS", "<L><LatitudeDegreeValue>59</LatitudeDegreeValue><LongitudeDegreeValue>16</LongitudeDegreeValue></L>").encode(),
+    block(
+        "ProviderInfo",
+        "<Contact><vcard xmlns='urn:ietf:params:xml:ns:vcard-4.0'><fn><text>Anna</text></fn></vcard></Contact>",
+    ).encode(),
+    block(
+        "VEDS", "<L><LatitudeDegreeValue>59</LatitudeDegreeValue><LongitudeDegreeValue>16</LongitudeDegreeValue></L>"
+    ).encode(),
     msgspec.json.encode(["vcard", [["fn", {}, "text", "Anna"]]]),
 )
 

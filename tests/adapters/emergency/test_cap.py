@@ -1,10 +1,11 @@
 """CAP 1.2: alerts are read also where they break the schema, and what they break is said."""
 
 import pytest
-from granslos_adapters.emergency.cap import AREAS_MAX, INFOS_MAX, RESOURCES_MAX, Alert, read_cap
-from granslos_adapters.emergency.defects import Defects
 from hypothesis import given
 from hypothesis import strategies as st
+
+from granslos_adapters.emergency.cap import AREAS_MAX, INFOS_MAX, RESOURCES_MAX, Alert, read_cap
+from granslos_adapters.emergency.defects import Defects
 from support.vectors import expected_112, files_112, fuzz, mutated, read_112
 
 INFO = (
@@ -39,7 +40,10 @@ def test_third_party_alerts(name: str) -> None:
 
 
 def test_an_alert() -> None:
-    polygon = "<polygon>59,16 59,17 60,17 59,16</polygon><circle>59.6,16.5 12</circle><geocode><valueName>SCB</valueName><value>19</value></geocode>"
+    polygon = (
+        "<polygon>59,16 59,17 60,17 59,16</polygon><circle>59.6,16.5 12</circle>"
+        "<geocode><valueName>SCB</valueName><value>19</value></geocode>"
+    )
     found, codes = read(alert(area=polygon))
     assert found is not None
     assert (found.identifier, found.sender, codes) == ("a1", "smhi@example.se", [])
@@ -87,7 +91,10 @@ def test_counts_are_bounded() -> None:
     assert len(found.infos[0].areas) == AREAS_MAX
 
 
-@given(mutated((alert("<parameter><valueName>a</valueName><value>b</value></parameter>").encode(),)) | st.binary(max_size=200))
+@given(
+    mutated((alert("<parameter><valueName>a</valueName><value>b</value></parameter>").encode(),))
+    | st.binary(max_size=200)
+)
 @fuzz(300)
 def test_mutations_never_raise(data: bytes) -> None:
     read(data)

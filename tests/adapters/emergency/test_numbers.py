@@ -1,9 +1,10 @@
 """Telephone numbers: certain ones in E.164, the rest as they came."""
 
 import pytest
-from granslos_adapters.emergency.numbers import read_number
 from hypothesis import given
 from hypothesis import strategies as st
+
+from granslos_adapters.emergency.numbers import read_number
 from support.vectors import fuzz
 
 

@@ -3,12 +3,13 @@
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from granslos_adapters.emergency.defects import Defects
 from granslos_adapters.emergency.limits import LOCATIONS_MAX, POINTS_MAX
 from granslos_adapters.emergency.pidflo import PidfLo, read_pidflo
 from granslos_adapters.emergency.positions import destination, distance_metres
-from hypothesis import given
-from hypothesis import strategies as st
 from support.vectors import expected_112, files_112, fuzz, mutated, read_112
 
 POSITION = "59.61340 16.54470"
@@ -80,9 +81,13 @@ def ring(latitude: float, longitude: float, metres: float, corners: int) -> str:
     return " ".join(f"<gml:pos>{lat:.9f} {lon:.9f}</gml:pos>" for lat, lon in (*points, points[0]))
 
 
+def outlined(positions: str) -> str:
+    return f"<gml:Polygon><gml:exterior><gml:LinearRing>{positions}</gml:LinearRing></gml:exterior></gml:Polygon>"
+
+
 @pytest.mark.parametrize("corners", [3, 4, 6, 24])
 def test_a_regular_polygon_gives_its_middle_and_the_enclosing_radius(corners: int) -> None:
-    polygon = f"<gml:Polygon><gml:exterior><gml:LinearRing>{ring(59.6, 16.5, 500, corners)}</gml:LinearRing></gml:exterior></gml:Polygon>"
+    polygon = outlined(ring(59.6, 16.5, 500, corners))
     found, codes = read(document(polygon))
     shape = found.locations[0].shape
     assert shape is not None
@@ -92,14 +97,15 @@ def test_a_regular_polygon_gives_its_middle_and_the_enclosing_radius(corners: in
 
 
 def test_a_pos_list_is_read_in_pairs_and_a_prism_in_triples() -> None:
-    flat = "<gml:Polygon><gml:exterior><gml:LinearRing><gml:posList>59 16 59.1 16 59.1 16.1 59 16.1 59 16</gml:posList></gml:LinearRing></gml:exterior></gml:Polygon>"
+    flat = outlined("<gml:posList>59 16 59.1 16 59.1 16.1 59 16.1 59 16</gml:posList>")
     found, codes = read(document(flat))
     shape = found.locations[0].shape
     assert shape is not None
     assert (shape.latitude, shape.longitude) == pytest.approx((59.05, 16.05), abs=1e-6)
     assert codes == []
     tall = flat.replace(">59 16 59.1 16 59.1 16.1 59 16.1 59 16<", ">59 16 9 59.1 16 9 59.1 16.1 9 59 16.1 9 59 16 9<")
-    prism = f'<gs:Prism srsName="urn:ogc:def:crs:EPSG::4979"><gs:base>{tall}</gs:base><gs:height uom="urn:ogc:def:uom:EPSG::9001">4</gs:height></gs:Prism>'
+    height = '<gs:height uom="urn:ogc:def:uom:EPSG::9001">4</gs:height>'
+    prism = f'<gs:Prism srsName="urn:ogc:def:crs:EPSG::4979"><gs:base>{tall}</gs:base>{height}</gs:Prism>'
     found, codes = read(document(prism))
     shape = found.locations[0].shape
     assert shape is not None
@@ -109,7 +115,8 @@ def test_a_pos_list_is_read_in_pairs_and_a_prism_in_triples() -> None:
 
 def test_an_ellipse_and_an_ellipsoid_give_their_longer_axis() -> None:
     for kind, more in (("Ellipse", ""), ("Ellipsoid", "<gs:verticalAxis>28</gs:verticalAxis>")):
-        shape_text = f"<gs:{kind}><gml:pos>{POSITION} 7</gml:pos><gs:semiMajorAxis>77</gs:semiMajorAxis><gs:semiMinorAxis>55</gs:semiMinorAxis>{more}</gs:{kind}>"
+        axes = "<gs:semiMajorAxis>77</gs:semiMajorAxis><gs:semiMinorAxis>55</gs:semiMinorAxis>"
+        shape_text = f"<gs:{kind}><gml:pos>{POSITION} 7</gml:pos>{axes}{more}</gs:{kind}>"
         found, codes = read(document(shape_text))
         shape = found.locations[0].shape
         assert shape is not None
@@ -134,7 +141,8 @@ def test_an_arc_band_is_enclosed_by_its_circle(start: float, opening: float) -> 
 
 
 def test_a_whole_arc_band_is_a_circle() -> None:
-    band = f"<gs:ArcBand><gml:pos>{POSITION}</gml:pos><gs:innerRadius>0</gs:innerRadius><gs:outerRadius>4148</gs:outerRadius></gs:ArcBand>"
+    radii = "<gs:innerRadius>0</gs:innerRadius><gs:outerRadius>4148</gs:outerRadius>"
+    band = f"<gs:ArcBand><gml:pos>{POSITION}</gml:pos>{radii}</gs:ArcBand>"
     shape = read(document(band))[0].locations[0].shape
     assert shape is not None
     assert (shape.latitude, shape.radius_m) == (59.6134, 4148.0)
@@ -211,8 +219,16 @@ def test_a_swedish_address_reads_as_one() -> None:
     address = "".join(
         f"<ca:{name}>{value}</ca:{name}>"
         for name, value in (
-            ("country", "SE"), ("A1", "Västmanlands län"), ("A2", "Västerås"), ("A3", "Skultuna"), ("RD", "Bruksgatan"),
-            ("HNO", "12"), ("HNS", "B"), ("FLR", "3"), ("PC", "726 30"), ("LMK", "Bruket"),
+            ("country", "SE"),
+            ("A1", "Västmanlands län"),
+            ("A2", "Västerås"),
+            ("A3", "Skultuna"),
+            ("RD", "Bruksgatan"),
+            ("HNO", "12"),
+            ("HNS", "B"),
+            ("FLR", "3"),
+            ("PC", "726 30"),
+            ("LMK", "Bruket"),
         )
     )
     civic = read(document(f'<ca:civicAddress xml:lang="sv">{address}</ca:civicAddress>'))[0].locations[0].civic
@@ -252,7 +268,9 @@ def test_a_cut_document_never_gives_another_position() -> None:
 ORIGINALS = (
     document(circle()).encode(),
     document(f"<gml:Polygon>{ring(59.6, 16.5, 500, 5)}</gml:Polygon>", "tuple").encode(),
-    document(f"<gs:ArcBand><gml:pos>{POSITION}</gml:pos><gs:outerRadius>9</gs:outerRadius></gs:ArcBand>", "person").encode(),
+    document(
+        f"<gs:ArcBand><gml:pos>{POSITION}</gml:pos><gs:outerRadius>9</gs:outerRadius></gs:ArcBand>", "person"
+    ).encode(),
 )
 
 

@@ -5,6 +5,9 @@ import io
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from granslos_adapters.emergency.positions import (
     destination,
     distance_metres,
@@ -15,8 +18,6 @@ from granslos_adapters.emergency.positions import (
     read_sos_access,
     to_wgs84,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 from support.vectors import fuzz, read_112
 
 

@@ -5,13 +5,14 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from granslos.contract.types import LongText
 from granslos_adapters.emergency.defects import Defects
 from granslos_adapters.emergency.instants import from_epoch, read_instant
 from granslos_adapters.emergency.limits import DEFECT_CHARACTERS_MAX, DEFECTS_MAX
 from granslos_adapters.emergency.texts import FRAGMENT_CHARACTERS_MAX, fit, plain
-from hypothesis import given
-from hypothesis import strategies as st
 from support.vectors import fuzz
 
 

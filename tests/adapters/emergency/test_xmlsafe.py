@@ -3,12 +3,15 @@
 import time
 
 import pytest
+
 from granslos_adapters.emergency.defects import Defects
 from granslos_adapters.emergency.limits import XML_BYTES_MAX, XML_DEPTH_MAX, XML_ELEMENTS_MAX
 from granslos_adapters.emergency.xmlsafe import Document, local_name, parse, text_of
 
 BOMB = (
-    '<!DOCTYPE z [<!ENTITY a "' + "x" * 100 + '">'
+    '<!DOCTYPE z [<!ENTITY a "'
+    + "x" * 100
+    + '">'
     + "".join(f'<!ENTITY a{n} "{f"&a{n - 1 or str()};" * 10}">' for n in range(1, 9))
     + "]><presence><note>&a8;</note></presence>"
 )
@@ -43,7 +46,8 @@ def test_a_bare_doctype_costs_only_a_defect() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"   ", b"\xef\xbb\xbf", "", b"hello", b"\xff\xfe", b"<", b"{}", b"\x00" * 100, b'<?xml version="1.0"?>']
+    "data",
+    [b"", b"   ", b"\xef\xbb\xbf", "", b"hello", b"\xff\xfe", b"<", b"{}", b"\x00" * 100, b'<?xml version="1.0"?>'],
 )
 def test_what_is_no_document_gives_none(data: bytes | str) -> None:
     document, codes = read(data)

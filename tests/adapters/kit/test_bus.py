@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import nats
 import pytest
 
 from granslos.contract.answers import Answer
@@ -204,8 +205,6 @@ async def test_an_edge_killed_and_restarted_is_used_again_and_subscriptions_live
                 return False
 
         await eventually(answered_in_the_end, within_seconds=5)
-        import nats
-
         sender = await nats.connect(edge.url)
         await sender.publish("granslos.v1.alarm.vas.unit", b"hello")
         await sender.flush()

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from granslos.contract.errors import SettingsError
-from granslos_adapters.kit.settings import AdapterSettings, load
+from granslos_adapters.kit.settings import AdapterSettings, load, sites_own_first
 from support.adapter_site import SiteFolder
 
 
 def test_the_table_and_its_defaults(tmp_path: Path) -> None:
     path = SiteFolder(tmp_path).write("eido", "nats://127.0.0.1:1", "spool_messages_max = 7")
     site, settings = load(path, "eido", AdapterSettings)
-    assert site.sites_own_first() == ("vas", "esk", "upp")
+    assert sites_own_first(site) == ("vas", "esk", "upp")
     assert settings.spool_messages_max == 7
     assert settings.spool_dir == str(tmp_path / "data/adapters/eido/spool")
     assert settings.archive_dir == str(tmp_path / "data/adapters/eido/archive")
@@ -26,6 +26,7 @@ def test_the_table_and_its_defaults(tmp_path: Path) -> None:
         ("eido", "port = 99999", "<= 65535"),
         ("eido", "deadline_seconds = 1.5", "<= 1.0"),
         ("eido", "host = 3", "str"),
+        ("eido", "spol_dir = 'x'", "spol_dir"),
         ("eido", "not toml", "site.toml"),
     ],
 )

@@ -95,7 +95,7 @@ async def test_a_damaged_file_is_set_aside_and_the_rest_goes_on(tmp_path: Path, 
     spool, nodes = spool_in(tmp_path), Nodes()
     await spool.put(command(1))
     await spool.put(command(2))
-    first = sorted(tmp_path.glob("*.command"))[0]
+    first = min(tmp_path.glob("*.command"))
     first.write_bytes(damage)
     assert await spool.deliver_round(nodes.deliver)
     assert nodes.ids == ["c2"]

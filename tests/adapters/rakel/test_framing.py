@@ -1,7 +1,8 @@
-"""Lines and indications: recorded streams, third-party vectors, loss, and what must hold for any bytes and any split."""
+"""Lines and indications: recorded streams, third-party vectors, loss; any bytes and any split."""
 
 import json
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -263,7 +264,7 @@ STREAMS = st.lists(PIECES | st.binary(max_size=12).map(lambda data: data.decode(
 def test_any_split_of_any_stream_gives_the_same_events(stream: str, cuts: list[int]) -> None:
     data = stream.encode("latin-1")
     points = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    pieces = [data[start:end] for start, end in zip(points, points[1:], strict=False)]
+    pieces = [data[start:end] for start, end in pairwise(points)]
     assert events(*pieces) == events(data) == events(*(bytes([octet]) for octet in data))
 
 

@@ -24,6 +24,7 @@ from granslos.contract.envelope import encode
 from granslos.contract.events import AnyEvent, Event
 from granslos.domain.incident_state import IncidentState
 from granslos.domain.topics import STATE_TYPES, fold
+from granslos.domain.unit_contest import derive
 from granslos.domain.unit_state import UnitState
 from granslos.domain.view import conflict_views, handover_view, incident_view, operator_view, unit_view
 
@@ -72,6 +73,7 @@ def check(state: Any) -> None:
         case UnitState():
             assert sum(a.active for a in state.assignments) <= 1
             assert all((a.ended_at is None) == a.active for a in state.assignments)
+            assert derive(state, SCALE) == state, "what follows from the events does not depend on how often it is derived"
         case IncidentState():
             assert state.state in ("closed", state.open_state)
             assert (state.priority is None) or state.assessments or state.opened_priority

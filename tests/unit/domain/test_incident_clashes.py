@@ -3,11 +3,13 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from support.chronicle import SCALE, Chronicle, at, folded, roundtrip
 
 from granslos.contract.events import (
     ConflictAcknowledged,
     Event,
+    IncidentAmended,
     IncidentAnswered,
     IncidentAssessed,
     IncidentClosed,
@@ -17,11 +19,23 @@ from granslos.contract.events import (
     IncidentQueued,
     IncidentReferred,
     IncidentReopened,
+    NoteAdded,
 )
 from granslos.domain import incident
 from granslos.domain.clash import Clash, clash_id
 from granslos.domain.incident_state import IncidentState
-from granslos.domain.limits import MARKS_MAX
+from granslos.domain.limits import (
+    ACKNOWLEDGEMENTS_MAX,
+    AMENDMENTS_MAX,
+    ASSESSMENTS_MAX,
+    BASE_LENGTH_MAX,
+    CLASHES_MAX,
+    CO_LISTENERS_MAX,
+    MARKS_MAX,
+    MEMBERS_MAX,
+    NOTES_MAX,
+    SUPERSEDED_MAX,
+)
 from granslos.domain.unit_state import AssignmentState
 from granslos.domain.view import clashes_of, conflict_views, incident_view
 
@@ -408,3 +422,60 @@ def test_an_incident_remembers_a_bounded_number_of_decisions_and_takes_an_older_
     assert (len(log.a.marks), log.a.decisions, log.a.clashes) == (MARKS_MAX, MARKS_MAX + 6, ())
     log.one(assessed("1A", "op2"), base=base, site="vas")
     assert only_clash(log.a, "priority_disputed").outcome == "counts:1A"
+
+
+def test_work_that_no_closing_knew_of_keeps_it_open_whatever_a_later_closing_knew() -> None:
+    log = Log()
+    base = log.one(opened(A))
+    log.one(answered("op1"), base=base)
+    known = log.one(assessed("2A"), base=base, site="vas", provisional=True)
+    log.one(IncidentClosed(operator="op2"), base=known, site="vas", provisional=True)
+    assert log.a.state == "answered"
+
+
+FLOODS: dict[str, tuple[int, Any]] = {
+    "notes": (NOTES_MAX, lambda n: NoteAdded(author="op1", text=str(n))),
+    "amendments": (AMENDMENTS_MAX, lambda n: IncidentAmended(author="op1", description=str(n))),
+    "acknowledgements": (ACKNOWLEDGEMENTS_MAX, lambda n: ConflictAcknowledged(conflict_id=f"c{n}", by="op1")),
+    "assessments": (ASSESSMENTS_MAX, lambda n: assessed("1A" if n % 2 else "3")),
+    "co_listeners": (CO_LISTENERS_MAX, lambda n: answered(f"op{n}")),
+    "members": (MEMBERS_MAX, lambda n: opened(f"20261121-upp-{n:06d}")),
+    "superseded": (
+        SUPERSEDED_MAX,
+        lambda n: IncidentParked(operator="op1") if n % 2 else IncidentQueued(operator="op1", review_due_at=at(0)),
+    ),
+    "clashes": (CLASHES_MAX, lambda n: answered(f"op{n}")),
+}
+
+
+def after(state: IncidentState, log: Log, event: Event, n: int) -> IncidentState:
+    entry = log.entry("incident", A, event, n, base=None)
+    return incident.evolve(state, entry.event, replace(entry.stamp, fold_id=A))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("what", FLOODS)
+def test_what_an_incident_keeps_is_bounded(what: str) -> None:
+    most, make = FLOODS[what]
+    log = Log()
+    log.one(opened(A))
+    state = log.a
+    for n in range(most + 10):
+        state = after(state, log, make(n), n)
+    assert len(getattr(state, what)) == most
+    assert state.last_decision is not None
+    assert len(state.last_decision) <= BASE_LENGTH_MAX
+    assert roundtrip("incident", state) == state
+
+
+def test_of_too_many_clashes_the_settled_go_first() -> None:
+    log = Log()
+    log.one(opened(A))
+    state = log.a
+    for n in range(CLASHES_MAX + 1):
+        state = after(state, log, answered(f"op{n}"), n)
+    state = after(state, log, ConflictAcknowledged(conflict_id=state.clashes[50].id, by="lead1"), 999)
+    settled = {c.id for c in state.clashes if c.is_settled}
+    assert len(settled) == 1
+    state = after(state, log, answered("last"), 999)
+    assert not settled & {c.id for c in state.clashes}
+    assert len(state.clashes) == CLASHES_MAX

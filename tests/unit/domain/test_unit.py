@@ -4,7 +4,8 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from support.chronicle import Chronicle, accepted, assignment_id, at, context, folded, refused, roundtrip
+from msgspec.structs import replace
+from support.chronicle import SCALE, Chronicle, accepted, assignment_id, at, context, folded, refused, roundtrip
 
 from granslos.contract.commands import AssignUnit, CancelAssignment, RegisterUnit, ReportUnitStatus
 from granslos.contract.events import (
@@ -15,9 +16,16 @@ from granslos.contract.events import (
     UnitRegistered,
     UnitStatusReported,
 )
-from granslos.domain import unit
+from granslos.domain import unit, unit_contest
 from granslos.domain.clash import clash_id
-from granslos.domain.limits import CLAIMS_ENDED_MAX, EARLY_CANCELLATIONS_MAX, REPORTS_NEWEST_KEPT, STATUS_AGE_HOURS_MAX
+from granslos.domain.limits import (
+    CLAIMS_ENDED_MAX,
+    EARLY_CANCELLATIONS_MAX,
+    FLAGS_MAX,
+    OVERLAP_TOLERANCE_SECONDS,
+    REPORTS_NEWEST_KEPT,
+    STATUS_AGE_HOURS_MAX,
+)
 from granslos.domain.stamp import Rejection
 from granslos.domain.unit import AssignmentState, UnitState
 from granslos.domain.view import assignment_view, conflict_views, unit_view
@@ -417,6 +425,41 @@ def test_a_first_mission_that_turns_out_to_have_ended_before_was_never_contested
     assert not log.unit.active.contested
 
 
+def test_a_contest_of_three_stays_one_when_a_person_settles_a_part_of_it() -> None:
+    log = doubled("1A", "3")
+    log.report("acknowledged", "a2", 25)
+    log.claim("a3", C, "2A", seconds=30, late=True)
+    log.report("acknowledged", "a1", 40)
+    settled = next(c for c in log.unit.clashes if set(c.incident_ids) == {A, B})
+    log.one(ConflictAcknowledged(conflict_id=settled.id, by="lead1"), 50)
+    assert [(a.state, a.contested) for a in log.unit.assignments] == [
+        ("acknowledged", True),
+        ("displaced", False),
+        ("displaced", True),
+    ]
+    log.report("acknowledged", "a3", 60)
+    assert [a.active for a in log.unit.assignments] == [False, False, True]
+    kept = next(c for c in log.unit.clashes if c.id == settled.id)
+    assert (kept.outcome, kept.acknowledged_by) == (f"kept:{A}", "lead1")
+
+
+@pytest.mark.parametrize(
+    ("journalled", "contested"), [(20 + OVERLAP_TOLERANCE_SECONDS, False), (20.1 + OVERLAP_TOLERANCE_SECONDS, True)]
+)
+def test_two_sites_clocks_may_differ_a_little_about_what_ended_first(journalled: float, contested: bool) -> None:
+    log = doubled()
+    log.report("available", "a1", journalled)
+    assert bool(log.unit.clashes) == contested
+
+
+def test_whatever_led_to_two_active_assignments_one_remains() -> None:
+    log = doubled("2A", "1A")
+    courses = unit_contest._courses(log.unit)
+    both = tuple(replace(a, active=True, ended_at=None) for a in log.unit.assignments)
+    made = unit_contest._at_most_one(both, courses, SCALE)
+    assert [(a.active, a.state) for a in made] == [(False, "displaced"), (True, "alarmed")]
+
+
 def test_the_same_command_through_two_journals_is_no_clash() -> None:
     log = Log()
     log.claim("a1", A)
@@ -461,7 +504,7 @@ def test_a_chattering_terminal_is_bounded_and_the_first_of_each_kind_is_kept() -
     log.claim("a1", A)
     for status_ in ("acknowledged", "en_route"):
         log.report(status_, "a1", 2 if status_ == "acknowledged" else 3)
-    for n in range(REPORTS_NEWEST_KEPT * 3):
+    for n in reversed(range(REPORTS_NEWEST_KEPT * 3)):
         log.report("on_scene", "a1", 100 + n)
         log.report("at_base", None, 1000 + n)
     made = log.assignment("a1")
@@ -474,3 +517,11 @@ def test_early_cancellations_are_bounded() -> None:
     for n in range(EARLY_CANCELLATIONS_MAX + 3):
         log.one(AssignmentCancelled(assignment_id=f"a{n}", incident_id=A, by="disp1"))
     assert len(log.unit.early_cancellations) == EARLY_CANCELLATIONS_MAX
+
+
+def test_oddities_shown_on_a_unit_are_bounded() -> None:
+    log = Log()
+    log.claim("a1", A)
+    for n, status_ in enumerate(s for late in COURSE[:-1] for s in (*reversed(COURSE[:-1]), late)):
+        log.report(status_, "a1", 100 + n)
+    assert 10 <= len(log.unit.flags) <= FLAGS_MAX

@@ -5,7 +5,7 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from support.chronicle import Entry, folded, roundtrip
+from support.chronicle import SCALE, Entry, folded, roundtrip
 from support.events_at_random import INCIDENTS, SITES
 from support.sites_at_random import Sites
 
@@ -13,6 +13,7 @@ from granslos.contract.commands import AssignUnit, CancelAssignment, CrewStatus,
 from granslos.contract.events import ConflictAcknowledged, UnitAssigned, UnitRegistered, UnitStatusReported
 from granslos.domain import unit
 from granslos.domain.stamp import Rejection
+from granslos.domain.unit_contest import derive
 from granslos.domain.unit_state import UnitState
 from granslos.domain.view import assignment_view, conflict_views, unit_view
 
@@ -103,6 +104,7 @@ class UnitAtThreeSites(RuleBasedStateMachine):
             state = self.world.state(code, "unit", UNIT)
             assert sum(a.active for a in state.assignments) <= 1
             assert roundtrip("unit", state) == state
+            assert derive(state, SCALE) == state
             active = state.active
             assert unit_view(state).incident_id == (active.incident_id if active else None)
 

@@ -1,7 +1,7 @@
 /** Single requests to a site, each with a bound. None throws for a site that does not answer. */
 
 import { identified, type Refreshed } from "../contract/frames";
-import type { Answer, Centre, Problem, SiteState, Unit } from "../contract/views";
+import type { Answer, Centre, Problem, Recommendation, SiteState, Unit } from "../contract/views";
 import type { Clock } from "./core";
 import { PROBE_TIMEOUT_MS, REFRESH_TIMEOUT_MS } from "./limits";
 import { type Command, type Reply, timeoutOf } from "./outbox";
@@ -111,4 +111,17 @@ export async function fetchOverview(wire: Wire, clock: Clock, site: Site, token:
     centres: centres === null ? null : identified<Centre>(itemsOf(centres)),
     units: units === null ? null : identified<Unit>(itemsOf(units)),
   };
+}
+
+/** Asks which units to send; null when nothing came. */
+export async function fetchRecommendations(
+  wire: Wire,
+  clock: Clock,
+  site: Site,
+  token: string,
+  incidentId: string,
+): Promise<Recommendation[] | null> {
+  const url = `${site.http}/v1/incidents/${encodeURIComponent(incidentId)}/recommendations`;
+  const items = itemsOf(await getJson(wire, clock, url, token));
+  return Array.isArray(items) ? (items as Recommendation[]) : null;
 }

@@ -38,7 +38,7 @@ export const COMMAND_LOST_MAX = 2;
 /** An un-ticked command older than this is not sent again without a person's word: the world has moved on. */
 export const COMMAND_RESEND_AGE_MS = 120_000;
 /** A command that is ticked stays in sight for so long. */
-export const COMMAND_DONE_MS = 8_000;
+export const COMMAND_DONE_MS = 10_000;
 /** Commands kept in sight; the oldest finished ones go first. */
 export const COMMANDS_MAX = 200;
 
