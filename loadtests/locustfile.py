@@ -23,25 +23,29 @@ ENDPOINT_TIMEOUT_SECONDS = 1.0
 RETRIES_MAX = 6
 FEED_TIMEOUT_SECONDS = 2.5
 """Without a heartbeat for so long a console goes to the next site."""
+RUN: dict[str, Any] = {}
+"""The run.json in use."""
 
 
-@events.init_command_line_parser.add_listener
 def _arguments(parser: Any) -> None:
     parser.add_argument("--run-json", default=".demo/run.json", help="run.json of the demo, or one like it of a cluster")
 
 
-@events.init.add_listener
 def _load(environment: Environment, **_: Any) -> None:
     path = getattr(environment.parsed_options, "run_json", ".demo/run.json")
-    environment.granslos_run = json.loads(Path(path).read_text())
+    RUN.update(json.loads(Path(path).read_text()))
 
 
-@events.quitting.add_listener
 def _verdict(environment: Environment, **_: Any) -> None:
     """Fail the run on any error, and on a handover that took longer than a second."""
     total = environment.stats.total
     slow = [e for e in environment.stats.entries.values() if e.name.startswith("handover:") and (e.max_response_time or 0) > 1000]
     environment.process_exit_code = 1 if total.num_failures or slow else 0
+
+
+events.init_command_line_parser.add_listener(_arguments)  # type: ignore[no-untyped-call]  # because locust has no types here
+events.init.add_listener(_load)  # type: ignore[no-untyped-call]  # because locust has no types here
+events.quitting.add_listener(_verdict)  # type: ignore[no-untyped-call]  # because locust has no types here
 
 
 class _SiteUser(HttpUser):
@@ -50,7 +54,7 @@ class _SiteUser(HttpUser):
     role = "observer"
 
     def on_start(self) -> None:
-        run = self.environment.granslos_run
+        run = RUN
         self.urls = [site["http"] for site in run["sites"]]
         self.turn = cycle(self.urls)
         self.url = next(self.turn)
@@ -79,7 +83,7 @@ class HandoverSender(_SiteUser):
     def hand_over(self) -> None:
         """Send one handover until an endpoint acknowledges it."""
         source_id = uuid.uuid4().hex
-        body = {"source": "locust", "source_id": source_id, "description": "load test", "test": True}
+        body: Any = {"source": "locust", "source_id": source_id, "description": "load test", "test": True}
         headers = {**self.headers, "Idempotency-Key": f"locust-{source_id}"}
         started = time.perf_counter()
         error: Exception | None = None
@@ -129,7 +133,8 @@ class FeedReader(_SiteUser):
 
     def _frames(self, response: requests.Response) -> None:
         frame: dict[str, str] = {}
-        for line in response.iter_lines(decode_unicode=True):
+        for raw in response.iter_lines():
+            line = raw.decode()
             if line:
                 name, _, value = line.partition(": ")
                 frame[name] = value

@@ -172,7 +172,17 @@ def conform(kind: str, *files: str, json_: Annotated[bool, Parameter(name="--jso
     """
     from granslos_adapters.conform import run_conform
 
-    return run_conform(kind, files, as_json=json_)
+    return int(run_conform(kind, files, as_json=json_))
+
+
+@app.command(name="env")
+def env_(*, directory: Dir = Path(".demo")) -> int:
+    """Print a running demo's addresses, tokens and process ids as shell variables: eval "$(granslos env)"."""
+    from granslos.local.status import shell_variables
+
+    for line in shell_variables(directory):
+        print(line)
+    return EXIT_OK
 
 
 def main() -> None:

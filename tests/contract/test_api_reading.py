@@ -10,7 +10,6 @@ from granslos.contract.envelope import handover_id
 from granslos.contract.errors import StoreUnavailableError
 from granslos.contract.events import HandoverReceived
 from granslos.contract.places import Role
-
 from support.api_node import ROLES, ApiNode
 from support.read_rows import EIDO, START, Rows, incident_id
 
@@ -158,7 +157,7 @@ async def test_recommendations_and_history(node: ApiNode, rows: Rows) -> None:
     assert await body(node, f"/v1/incidents/{incident_id(1)}/history") == {"items": [], "next": None}
 
 
-# --- who sees what ------------------------------------------------------------------------------------------------------
+# --- who sees what ----------------------------------------------------------------------------------------------
 
 
 READINGS = {
@@ -263,7 +262,7 @@ async def test_bytes_as_received_are_never_run_by_a_browser(node: ApiNode, rows:
         assert (await client.get(f"/v1/handovers/{call}/raw?fragment=-1")).status_code == 422
 
 
-# --- the trace ----------------------------------------------------------------------------------------------------------
+# --- the trace --------------------------------------------------------------------------------------------------
 
 
 async def test_every_reading_of_patient_data_leaves_a_row(node: ApiNode, rows: Rows) -> None:
@@ -295,7 +294,7 @@ async def test_a_store_that_is_away_is_503_with_a_time_to_come_back(node: ApiNod
     assert (response.status_code, response.headers["retry-after"]) == (503, "1")
 
 
-# --- methods, origins, console --------------------------------------------------------------------------------------------
+# --- methods, origins, console ------------------------------------------------------------------------------------
 
 
 async def test_options_and_405_name_the_methods_of_all_handlers(node: ApiNode) -> None:

@@ -28,7 +28,6 @@ from granslos.contract.commands import (
 )
 from granslos.contract.places import Role
 from granslos.runtime import limits
-
 from support.api_node import ROLES, ApiNode
 from support.read_rows import incident_id
 
@@ -58,7 +57,7 @@ def refused(response: httpx.Response, status: int, field: str | None = None, cod
         assert made["code"] == code
 
 
-# --- answers ------------------------------------------------------------------------------------------------------------
+# --- answers ----------------------------------------------------------------------------------------------------
 
 
 async def test_an_answer_says_how_durable_it_is(node: ApiNode) -> None:
@@ -108,7 +107,7 @@ async def test_a_core_that_does_not_answer_holds_nobody(node: ApiNode, monkeypat
     assert bound - 0.1 < time.monotonic() - started < bound + 0.2
 
 
-# --- ids ------------------------------------------------------------------------------------------------------------------
+# --- ids ----------------------------------------------------------------------------------------------------------
 
 
 async def test_the_idempotency_key_is_the_commands_id(node: ApiNode) -> None:
@@ -143,7 +142,7 @@ async def test_a_handover_sent_again_without_a_key_is_the_same_command(node: Api
     assert keyed == "mine"
 
 
-# --- handovers --------------------------------------------------------------------------------------------------------------
+# --- handovers ------------------------------------------------------------------------------------------------------
 
 
 def handed(node: ApiNode) -> ReceiveHandover:
@@ -236,7 +235,7 @@ async def test_a_photograph_does_not_refuse_a_call_but_more_than_the_bound_does(
     refused(await post(node, "/v1/handovers", larger, "adapter"), 413, code="too_large")
 
 
-# --- other commands -----------------------------------------------------------------------------------------------------
+# --- other commands ---------------------------------------------------------------------------------------------
 
 
 async def test_every_kind_of_work_on_an_incident_reaches_the_core(node: ApiNode) -> None:
@@ -394,26 +393,50 @@ async def test_of_a_key_that_comes_twice_the_last_counts(node: ApiNode) -> None:
     assert node.commands.last.payload == AddNote(incident_id=incident_id(1), text="b")
 
 
-# --- bodies over the wire -------------------------------------------------------------------------------------------------
+# --- bodies over the wire -----------------------------------------------------------------------------------------
 
 
 async def test_a_body_that_never_ends_is_given_up_and_holds_up_nobody(
     node: ApiNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "HTTP_BODY_SECONDS", 0.6)
-
-    async def endless() -> AsyncIterator[bytes]:
-        while True:
-            yield b" "
-            await asyncio.sleep(0.05)
-
     async with node.served() as url, httpx.AsyncClient(base_url=url, headers=node.headers("supervisor")) as client:
-        slow = asyncio.create_task(client.post("/v1/handovers", content=endless()))
+        slow = asyncio.create_task(endless_post(url, node.token("supervisor")))
         started = time.monotonic()
         assert (await client.post(f"{ONE}/answer")).status_code == 200
         assert time.monotonic() - started < 0.5
-        response = await slow
-    refused(response, 408, code="body_too_slow")
+        head, body = (await slow).split(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 408 ")
+    assert msgspec.json.decode(body)["code"] == "body_too_slow"
+
+
+async def test_a_refused_sender_cannot_go_on_sending_for_ever(node: ApiNode) -> None:
+    async with node.served() as url:
+        answer = await endless_post(url, "not a token")
+    assert answer.startswith(b"HTTP/1.1 401 ")
+
+
+async def endless_post(url: str, token: str) -> bytes:
+    """Sends a body without end; returns all that came when the server has closed the connection."""
+    host, port = url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = (
+        f"POST /v1/handovers HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    writer.write(head.encode())
+
+    async def drip() -> None:
+        while True:
+            writer.write(b"1\r\n \r\n")
+            await asyncio.sleep(0.05)
+
+    dripping = asyncio.create_task(drip())
+    try:
+        async with asyncio.timeout(5):
+            return await reader.read()
+    finally:
+        dripping.cancel()
+        writer.close()
 
 
 async def test_a_sender_of_too_much_gets_to_read_why(node: ApiNode) -> None:
@@ -447,7 +470,7 @@ async def test_too_many_large_bodies_at_once_are_sent_elsewhere(node: ApiNode, m
         assert (await client.post("/v1/handovers", json=HANDOVER)).status_code == 201
 
 
-# --- who may --------------------------------------------------------------------------------------------------------------
+# --- who may ------------------------------------------------------------------------------------------------------
 
 
 WRITINGS: dict[str, tuple[str, Any]] = {

@@ -48,6 +48,18 @@ class Rows:
         await connection.execute("insert into site_state (site) values ('vas')")
         return cls(connection)
 
+    @classmethod
+    async def emptied(cls, dsn: str) -> "Rows":
+        """Empties the tables of a database that was prepared before."""
+        connection = await psycopg.AsyncConnection.connect(dsn, autocommit=True)
+        found = await connection.execute("select tablename from pg_tables where schemaname = 'public'")
+        tables = [name for (name,) in await found.fetchall() if name != "site_state"]
+        async with connection.transaction():
+            for table in tables:
+                await connection.execute(f"delete from {table}")
+            await connection.execute("update site_state set log_cursor = 0")
+        return cls(connection)
+
     async def close(self) -> None:
         """Ends the connection."""
         await self.connection.close()

@@ -69,7 +69,7 @@ class Scraps(msgspec.Struct, frozen=True, kw_only=True):
     issued_by: str | None = None
     incident_id: str | None = None
     call_ids: tuple[str, ...] = ()
-    number: str | None = None
+    numbers: tuple[str, ...] = ()
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,19 +197,19 @@ def salvage(data: bytes) -> Scraps:
     loose = data[:SALVAGE_BYTES_MAX].decode("utf-8", "replace").replace("\x00", "")
     incident = _ANY_INCIDENT.search(loose)
     calls = dict.fromkeys(match[0][:SOURCE_CHARACTERS_MAX] for match in _ANY_CALL.finditer(loose))
-    number = _ANY_NUMBER.search(loose)
+    numbers = dict.fromkeys(match[1] for match in _ANY_NUMBER.finditer(loose))
     issuer = _ANY_ISSUER.search(loose)
     return Scraps(
         issued_by=issuer[1] if issuer else None,
         incident_id=incident[0][:SOURCE_CHARACTERS_MAX] if incident else None,
         call_ids=tuple(calls)[:CALL_IDS_MAX],
-        number=number[1] if number else None,
+        numbers=tuple(numbers)[:CALL_IDS_MAX],
     )
 
 
 def _decode(data: bytes, defects: Defects) -> Any:
     try:
-        return msgspec.json.decode(data)
+        return msgspec.json.decode(data) or {}
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         pass
     loose = _to_text(data, defects)

@@ -107,7 +107,7 @@ def unreadable(reading: Reading, sender: str, origin: Origin, defects: Defects) 
         saved,
         source=fit(scraps.issued_by or sender or UNKNOWN_SOURCE, SOURCE_CHARACTERS_MAX),
         source_id=fit(named or f"unreadable:{digest[:32]}", SOURCE_CHARACTERS_MAX),
-        caller=saved.caller or _caller(read_number(scraps.number).best if scraps.number else None, None),
+        caller=saved.caller or _caller(parts.best_number([read_number(uri) for uri in scraps.numbers]), None),
         description=fit("\n".join(filter(None, (NOT_READ, saved.description))), LONG_TEXT_CHARACTERS_MAX),
         call_ids=call_ids,
         extra={**saved.extra, "unreadable": {"problem": reading.problem, "sha256": digest, "bytes": len(origin.raw)}},

@@ -84,7 +84,7 @@ def parse(data: bytes | str, defects: Defects) -> Document:
         return Document(root=None, strict=False)
     raw = _without_doctype(raw, defects)
     try:
-        root: Element | None = etree.fromstring(raw, etree.XMLParser(**_STRICT))  # type: ignore[arg-type]
+        root: Element | None = etree.fromstring(raw, etree.XMLParser(**_STRICT))  # type: ignore[arg-type]  # the stubs cannot tell
         strict = True
     except (etree.XMLSyntaxError, ValueError) as error:
         defects.add("xml_not_well_formed", _reason(error))
@@ -135,7 +135,7 @@ def _lenient(raw: bytes) -> Element | None:
         attempts.append(("utf-8", b"<fragment>" + _balanced(_INSTRUCTION.sub(b" ", raw)) + b"</fragment>"))
     for encoding, body in attempts:
         try:
-            parser = etree.XMLParser(recover=True, encoding=encoding, **_STRICT)  # type: ignore[arg-type]
+            parser = etree.XMLParser(recover=True, encoding=encoding, **_STRICT)  # type: ignore[arg-type]  # the stubs cannot tell
             root: Element | None = etree.fromstring(body, parser)
         except (etree.XMLSyntaxError, ValueError, LookupError):
             continue

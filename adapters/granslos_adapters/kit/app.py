@@ -1,4 +1,4 @@
-"""The process of an adapter: settings, port, spool, bus, HTTP, drain. Signals, exit codes: ``granslos.runtime.process``.
+"""The process of an adapter: settings, port, spool, bus, HTTP, drain. Exit codes: ``granslos.runtime.process``.
 
 One line ``ready <adapter> <url>`` on stdout says that the port answers; the edge need not be reachable for it.
 """

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from litestar.response.base import ASGIResponse
@@ -17,6 +17,7 @@ from granslos.contract.types import CommandId
 from granslos.runtime import limits
 from granslos.runtime.ids import new_command_id
 
+DURABILITY = "granslos-durability"
 IDEMPOTENCY_KEY = "Idempotency-Key"
 RESERVED_PREFIXES = ("open-", "generation-")
 """Ids that nodes give their own commands; a foreign one would take their place."""
@@ -70,9 +71,13 @@ def command_id(call: Call, otherwise: str | None = None) -> str:
 
 
 async def submit(call: Call, payload: AnyCommand, key: str, deadline_ms: int) -> ASGIResponse:
-    """Hand a command to the core and answer within its deadline and a grace."""
+    """Hand a command to the core and answer within its deadline and a grace.
+
+    A sender that needs no more than this site's word says so (``Granslos-Durability: site``) and is answered sooner.
+    """
     call.command_id = key
-    request = CommandRequest(command_id=key, actor=call.actor, payload=payload, deadline_ms=deadline_ms)
+    wait: Literal["site", "cluster"] = "site" if call.request.headers.get(DURABILITY) == "site" else "cluster"
+    request = CommandRequest(command_id=key, actor=call.actor, payload=payload, deadline_ms=deadline_ms, wait=wait)
     try:
         async with asyncio.timeout(deadline_ms / 1000 + limits.HTTP_ANSWER_GRACE_SECONDS):
             answer = await call.api.commands.submit(request)

@@ -57,7 +57,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
 class Call:
     """One request of a bearer who may make it."""
 
-    __slots__ = ("actor", "api", "command_id", "grant", "parameters", "path", "request", "started")
+    __slots__ = ("actor", "api", "body_taken", "command_id", "grant", "parameters", "path", "request", "started")
 
     def __init__(self, api: Api, request: AnyRequest, started: float) -> None:
         self.api, self.request, self.started = api, request, started
@@ -66,12 +66,21 @@ class Call:
         self.path: dict[str, str] = {}
         self.parameters: dict[str, Any] = {}
         self.command_id: str | None = None
+        self.body_taken = False
 
     async def body(self, bytes_max: int | None = None) -> bytes:
         """Return the body's bytes; raises ProblemError."""
         declared = self.request.headers.get("content-length")
         largest = bytes_max or self.api.body_bytes_max
-        return await self.api.bodies.read(self.request.receive, largest, declared)
+        data = await self.api.bodies.read(self.request.receive, largest, declared)
+        self.body_taken = True
+        return data
+
+    @property
+    def leaves_body(self) -> bool:
+        """Tell whether the sender may be sending still."""
+        headers = self.request.headers
+        return not self.body_taken and ("transfer-encoding" in headers or headers.get("content-length", "0") != "0")
 
     async def fields(self) -> dict[str, Any]:
         """Return the body's fields; raises ProblemError."""
@@ -129,6 +138,9 @@ async def run(api: Api, operation: Operation, request: AnyRequest) -> ASGIRespon
     except StoreUnavailableError as error:
         problem = Problem(code="unavailable", title="This site cannot answer now", detail=str(error))
         response = problem_response(request.scope["path"], 503, problem)
+    if call.leaves_body:
+        # Else a sender could go on for ever on this connection.
+        response.headers["Connection"] = "close"
     metrics.HTTP_REQUESTS.labels(operation.path, operation.method, str(response.status_code)).inc()
     metrics.HTTP_SECONDS.labels(operation.path).observe(time.monotonic() - call.started)
     return response

@@ -61,7 +61,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 # --- handover -------------------------------------------------------------------------------------------------------
 
 
-class ReceiveHandover(Command, kw_only=True):
+class ReceiveHandover(Command, frozen=True, kw_only=True):
     """A fragment of a 112 handover. Only ``source`` and ``source_id`` are needed; a call is never refused for its data.
 
     ``source_id`` is the sender's id of the *case*: fragments with the same (source, source_id) belong to one incident.
@@ -87,7 +87,7 @@ class ReceiveHandover(Command, kw_only=True):
     test: bool = False
 
 
-class OpenIncident(Command, kw_only=True):
+class OpenIncident(Command, frozen=True, kw_only=True):
     """Ask the responsible call desk to open the incident of a handover; sent by nodes to each other."""
 
     handover_id: HandoverId
@@ -101,17 +101,17 @@ class OpenIncident(Command, kw_only=True):
 # --- incident -------------------------------------------------------------------------------------------------------
 
 
-class IncidentCommand(Command, kw_only=True):
+class IncidentCommand(Command, frozen=True, kw_only=True):
     """Base of commands to one incident."""
 
     incident_id: IncidentId
 
 
-class AnswerIncident(IncidentCommand, kw_only=True):
+class AnswerIncident(IncidentCommand, frozen=True, kw_only=True):
     """Take an offered incident: the operator holds its call."""
 
 
-class AssessIncident(IncidentCommand, kw_only=True):
+class AssessIncident(IncidentCommand, frozen=True, kw_only=True):
     """Set the priority. ``recommended_priority`` comes from outside or from decision support.
 
     Where chosen and recommended differ, ``reason`` should say why; its absence never blocks an alarm, but closing asks again.
@@ -125,37 +125,37 @@ class AssessIncident(IncidentCommand, kw_only=True):
     answers: Extra = {}
 
 
-class ParkIncident(IncidentCommand, kw_only=True):
+class ParkIncident(IncidentCommand, frozen=True, kw_only=True):
     """Put the caller on hold for another 112 call."""
 
     reason: Text | None = None
 
 
-class ResumeIncident(IncidentCommand, kw_only=True):
+class ResumeIncident(IncidentCommand, frozen=True, kw_only=True):
     """Take a parked caller back."""
 
 
-class QueueIncident(IncidentCommand, kw_only=True):
+class QueueIncident(IncidentCommand, frozen=True, kw_only=True):
     """Put a prioritised patient in the waiting room (väntrum); review clocks follow the priority."""
 
     reason: Text | None = None
     review_at: Instant | None = None
 
 
-class ReviewIncident(IncidentCommand, kw_only=True):
+class ReviewIncident(IncidentCommand, frozen=True, kw_only=True):
     """Record a renewed contact with a waiting patient; restarts the review clock."""
 
     note: Text | None = None
 
 
-class ReferIncident(IncidentCommand, kw_only=True):
+class ReferIncident(IncidentCommand, frozen=True, kw_only=True):
     """Refer to other care, no ambulance (hänvisning)."""
 
     to: ShortText = "other_care"
     reason: Text | None = None
 
 
-class CloseIncident(IncidentCommand, kw_only=True):
+class CloseIncident(IncidentCommand, frozen=True, kw_only=True):
     """Close. Asks for the override reason when it is still missing; refuses while a unit is at work."""
 
     outcome: ShortText | None = None
@@ -163,19 +163,19 @@ class CloseIncident(IncidentCommand, kw_only=True):
     override_reason: Text | None = None
 
 
-class ReopenIncident(IncidentCommand, kw_only=True):
+class ReopenIncident(IncidentCommand, frozen=True, kw_only=True):
     """Open a closed incident again."""
 
     reason: Text | None = None
 
 
-class AddNote(IncidentCommand, kw_only=True):
+class AddNote(IncidentCommand, frozen=True, kw_only=True):
     """Add a note; a fact, taken by any site."""
 
     text: Annotated[LongText, Meta(min_length=1)]
 
 
-class AmendIncident(IncidentCommand, kw_only=True):
+class AmendIncident(IncidentCommand, frozen=True, kw_only=True):
     """Correct the place or the description; a fact, kept beside what was there."""
 
     location: Location | None = None
@@ -183,7 +183,7 @@ class AmendIncident(IncidentCommand, kw_only=True):
     caller: Caller | None = None
 
 
-class MergeIncident(IncidentCommand, kw_only=True):
+class MergeIncident(IncidentCommand, frozen=True, kw_only=True):
     """Join this incident into another one, by an operator's decision."""
 
     into: IncidentId
@@ -193,7 +193,7 @@ class MergeIncident(IncidentCommand, kw_only=True):
 # --- unit -----------------------------------------------------------------------------------------------------------
 
 
-class RegisterUnit(Command, kw_only=True):
+class RegisterUnit(Command, frozen=True, kw_only=True):
     """Make a vehicle known, or change what is known of it."""
 
     unit_id: UnitId
@@ -207,7 +207,7 @@ class RegisterUnit(Command, kw_only=True):
     shift_ends_at: Instant | None = None
 
 
-class AssignUnit(Command, kw_only=True):
+class AssignUnit(Command, frozen=True, kw_only=True):
     """Give a unit to an incident (larma ut). Decided by the dispatch desk of the unit's centre.
 
     ``vouched`` is set by a node that knows the incident when it passes the command on.
@@ -221,7 +221,7 @@ class AssignUnit(Command, kw_only=True):
     vouched: bool = False
 
 
-class CancelAssignment(Command, kw_only=True):
+class CancelAssignment(Command, frozen=True, kw_only=True):
     """Turn a unit back from an incident."""
 
     unit_id: UnitId
@@ -229,7 +229,7 @@ class CancelAssignment(Command, kw_only=True):
     reason: Text | None = None
 
 
-class ReportUnitStatus(Command, kw_only=True):
+class ReportUnitStatus(Command, frozen=True, kw_only=True):
     """A crew's status; a fact, written by whatever site hears it. Bound to the active assignment when journalled."""
 
     unit_id: UnitId
@@ -243,7 +243,7 @@ class ReportUnitStatus(Command, kw_only=True):
 # --- centre, operator, conflict --------------------------------------------------------------------------------------
 
 
-class SetDuty(Command, kw_only=True):
+class SetDuty(Command, frozen=True, kw_only=True):
     """Go on or off duty at a centre."""
 
     user_id: UserId
@@ -252,7 +252,7 @@ class SetDuty(Command, kw_only=True):
     roles: Annotated[tuple[ShortText, ...], Meta(max_length=12)] = ()
 
 
-class TakeOverDesk(Command, kw_only=True):
+class TakeOverDesk(Command, frozen=True, kw_only=True):
     """Serve another site's desk from here. Planned when its authority is alive, else by the supervisor's key."""
 
     centre: CentreCode
@@ -260,7 +260,7 @@ class TakeOverDesk(Command, kw_only=True):
     reason: Text | None = None
 
 
-class HandBackDesk(Command, kw_only=True):
+class HandBackDesk(Command, frozen=True, kw_only=True):
     """Give a desk back to the centre's own site."""
 
     centre: CentreCode
@@ -268,7 +268,7 @@ class HandBackDesk(Command, kw_only=True):
     reason: Text | None = None
 
 
-class AcknowledgeConflict(Command, kw_only=True):
+class AcknowledgeConflict(Command, frozen=True, kw_only=True):
     """A person has seen and settled a clash; its outcome is frozen."""
 
     conflict_id: Token
@@ -278,7 +278,7 @@ class AcknowledgeConflict(Command, kw_only=True):
 # --- booking --------------------------------------------------------------------------------------------------------
 
 
-class BookTransport(Command, kw_only=True):
+class BookTransport(Command, frozen=True, kw_only=True):
     """Order a planned patient transport; becomes an incident of kind ``b``."""
 
     source: SourceText
@@ -299,7 +299,7 @@ class BookTransport(Command, kw_only=True):
     centre: CentreCode | None = None
 
 
-class CancelBooking(Command, kw_only=True):
+class CancelBooking(Command, frozen=True, kw_only=True):
     """Withdraw a booking; refused once the patient is on board."""
 
     booking_id: IncidentId

@@ -39,7 +39,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=T
 # --- handover (facts) ------------------------------------------------------------------------------------------------
 
 
-class HandoverReceived(Event, kw_only=True):
+class HandoverReceived(Event, frozen=True, kw_only=True):
     """A fragment of a 112 handover arrived; ``raw`` keeps its bytes."""
 
     handover_id: HandoverId
@@ -66,7 +66,7 @@ class HandoverReceived(Event, kw_only=True):
 # --- incident --------------------------------------------------------------------------------------------------------
 
 
-class IncidentOpened(Event, kw_only=True):
+class IncidentOpened(Event, frozen=True, kw_only=True):
     """Decision of the call desk of ``centre``."""
 
     incident_id: IncidentId
@@ -82,14 +82,14 @@ class IncidentOpened(Event, kw_only=True):
     test: bool = False
 
 
-class IncidentAnswered(Event, kw_only=True):
+class IncidentAnswered(Event, frozen=True, kw_only=True):
     """An operator picked the call up."""
 
     operator: UserId
     operator_centre: CentreCode | None = None
 
 
-class IncidentAssessed(Event, kw_only=True):
+class IncidentAssessed(Event, frozen=True, kw_only=True):
     """The priority was set; ``recommended`` is decision support's or the sender's."""
 
     priority: PriorityCode
@@ -101,20 +101,20 @@ class IncidentAssessed(Event, kw_only=True):
     operator: UserId
 
 
-class IncidentParked(Event, kw_only=True):
+class IncidentParked(Event, frozen=True, kw_only=True):
     """The caller was put on hold."""
 
     operator: UserId
     reason: Text | None = None
 
 
-class IncidentResumed(Event, kw_only=True):
+class IncidentResumed(Event, frozen=True, kw_only=True):
     """The parked caller was taken back."""
 
     operator: UserId
 
 
-class IncidentQueued(Event, kw_only=True):
+class IncidentQueued(Event, frozen=True, kw_only=True):
     """The patient went into the waiting room; to be looked at again at ``review_due_at``."""
 
     operator: UserId
@@ -122,7 +122,7 @@ class IncidentQueued(Event, kw_only=True):
     reason: Text | None = None
 
 
-class IncidentReviewed(Event, kw_only=True):
+class IncidentReviewed(Event, frozen=True, kw_only=True):
     """A waiting patient was contacted again."""
 
     operator: UserId
@@ -130,7 +130,7 @@ class IncidentReviewed(Event, kw_only=True):
     note: Text | None = None
 
 
-class IncidentReferred(Event, kw_only=True):
+class IncidentReferred(Event, frozen=True, kw_only=True):
     """Referred to other care; no ambulance."""
 
     operator: UserId
@@ -138,7 +138,7 @@ class IncidentReferred(Event, kw_only=True):
     reason: Text | None = None
 
 
-class IncidentClosed(Event, kw_only=True):
+class IncidentClosed(Event, frozen=True, kw_only=True):
     """Closed, with what came of it."""
 
     operator: UserId
@@ -147,14 +147,14 @@ class IncidentClosed(Event, kw_only=True):
     override_reason: Text | None = None
 
 
-class IncidentReopened(Event, kw_only=True):
+class IncidentReopened(Event, frozen=True, kw_only=True):
     """Opened again after closing."""
 
     operator: UserId
     reason: Text | None = None
 
 
-class IncidentMerged(Event, kw_only=True):
+class IncidentMerged(Event, frozen=True, kw_only=True):
     """Joined into another incident by an operator; its later events count there."""
 
     operator: UserId
@@ -162,14 +162,14 @@ class IncidentMerged(Event, kw_only=True):
     reason: Text | None = None
 
 
-class NoteAdded(Event, kw_only=True):
+class NoteAdded(Event, frozen=True, kw_only=True):
     """A note; a fact."""
 
     author: UserId
     text: LongText
 
 
-class IncidentAmended(Event, kw_only=True):
+class IncidentAmended(Event, frozen=True, kw_only=True):
     """A corrected place, caller or description; a fact, newest in LOG order shown, all kept."""
 
     author: UserId
@@ -181,7 +181,7 @@ class IncidentAmended(Event, kw_only=True):
 # --- unit ------------------------------------------------------------------------------------------------------------
 
 
-class UnitRegistered(Event, kw_only=True):
+class UnitRegistered(Event, frozen=True, kw_only=True):
     """A vehicle is known, or known better."""
 
     unit_id: UnitId
@@ -195,7 +195,7 @@ class UnitRegistered(Event, kw_only=True):
     shift_ends_at: Instant | None = None
 
 
-class UnitAssigned(Event, kw_only=True):
+class UnitAssigned(Event, frozen=True, kw_only=True):
     """The unit's dispatch desk gave it to an incident (the claim). ``replaces`` names the assignment it pre-empts."""
 
     assignment_id: Token
@@ -207,7 +207,7 @@ class UnitAssigned(Event, kw_only=True):
     reason: Text | None = None
 
 
-class AssignmentCancelled(Event, kw_only=True):
+class AssignmentCancelled(Event, frozen=True, kw_only=True):
     """The unit was turned back (stood down) by its dispatch desk."""
 
     assignment_id: Token
@@ -216,7 +216,7 @@ class AssignmentCancelled(Event, kw_only=True):
     reason: Text | None = None
 
 
-class UnitStatusReported(Event, kw_only=True):
+class UnitStatusReported(Event, frozen=True, kw_only=True):
     """A crew's status; a fact. ``assignment_id`` is the assignment active when it was journalled, and never changes."""
 
     status: CrewStatus
@@ -230,7 +230,7 @@ class UnitStatusReported(Event, kw_only=True):
 # --- operator, conflict, booking, journal -----------------------------------------------------------------------------
 
 
-class DutyChanged(Event, kw_only=True):
+class DutyChanged(Event, frozen=True, kw_only=True):
     """An operator went on or off duty; a fact."""
 
     user_id: UserId
@@ -239,7 +239,7 @@ class DutyChanged(Event, kw_only=True):
     roles: tuple[ShortText, ...] = ()
 
 
-class ConflictAcknowledged(Event, kw_only=True):
+class ConflictAcknowledged(Event, frozen=True, kw_only=True):
     """A person settled a clash; its outcome is frozen. A fact."""
 
     conflict_id: Token
@@ -247,7 +247,7 @@ class ConflictAcknowledged(Event, kw_only=True):
     note: Text | None = None
 
 
-class BookingReceived(Event, kw_only=True):
+class BookingReceived(Event, frozen=True, kw_only=True):
     """A planned transport was ordered and opened as an incident of kind ``b``. Decision of the call desk."""
 
     incident_id: IncidentId
@@ -268,14 +268,14 @@ class BookingReceived(Event, kw_only=True):
     description: Text | None = None
 
 
-class BookingCancelled(Event, kw_only=True):
+class BookingCancelled(Event, frozen=True, kw_only=True):
     """The orderer withdrew it before the patient was on board."""
 
     by: UserId
     reason: Text | None = None
 
 
-class GenerationStarted(Event, kw_only=True):
+class GenerationStarted(Event, frozen=True, kw_only=True):
     """The first event of a journal generation; names its predecessor's tail as far as the LOG knew it."""
 
     reason: ShortText
@@ -285,7 +285,7 @@ class GenerationStarted(Event, kw_only=True):
     serials_from: Annotated[int, Meta(ge=1)] = 1
 
 
-class DeskMoved(Event, kw_only=True):
+class DeskMoved(Event, frozen=True, kw_only=True):
     """An epoch marker: the desk of ``centre`` is served by ``holder`` from here on. Belongs to no journal.
 
     ``tail_*`` repeat the loser's last journal event in the LOG, so that its forwarder finds its cursor behind the marker.

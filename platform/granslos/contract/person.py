@@ -76,7 +76,7 @@ def decode_hook(kind: type, value: Any) -> Any:
     Raises:
         ValueError: not a string, too long, or with control characters.
     """
-    if isinstance(kind, type) and issubclass(kind, Personal):
+    if issubclass(kind, Personal):
         return _personal(kind, value)
     raise NotImplementedError(f"cannot decode {kind!r}")
 

@@ -13,7 +13,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """Base of all resources."""
 
 
-class AssignmentView(View, kw_only=True):
+class AssignmentView(View, frozen=True, kw_only=True):
     """One unit's work on an incident, a projection of the unit's claim and its crew's statuses."""
 
     assignment_id: str
@@ -43,7 +43,7 @@ class AssignmentView(View, kw_only=True):
     t_refused: Instant | None = None
 
 
-class NoteView(View, kw_only=True):
+class NoteView(View, frozen=True, kw_only=True):
     """A note with its author."""
 
     at: Instant
@@ -52,7 +52,7 @@ class NoteView(View, kw_only=True):
     site: str | None = None
 
 
-class AssessmentView(View, kw_only=True):
+class AssessmentView(View, frozen=True, kw_only=True):
     """One assessment; all are kept."""
 
     at: Instant
@@ -65,7 +65,7 @@ class AssessmentView(View, kw_only=True):
     provisional: bool = False
 
 
-class SourceView(View, kw_only=True):
+class SourceView(View, frozen=True, kw_only=True):
     """Where an incident came from, with the fragments' count."""
 
     handover_id: str
@@ -75,7 +75,7 @@ class SourceView(View, kw_only=True):
     call_ids: tuple[str, ...] = ()
 
 
-class IncidentView(View, kw_only=True):
+class IncidentView(View, frozen=True, kw_only=True):
     """An incident (ärende) with all that concerns it."""
 
     id: str
@@ -147,7 +147,7 @@ class IncidentView(View, kw_only=True):
     t_reopened: Instant | None = None
 
 
-class UnitView(View, kw_only=True):
+class UnitView(View, frozen=True, kw_only=True):
     """A unit (enhet). ``assignable`` is false when its desk's site is silent (grey), or the unit is out of service.
 
     ``position`` is the newest observation this site has heard (see its age); None shows the station.
@@ -180,7 +180,7 @@ class UnitView(View, kw_only=True):
     version: int = 0
 
 
-class DeskView(View, kw_only=True):
+class DeskView(View, frozen=True, kw_only=True):
     """Who serves a desk, since when and why (normal, takeover, planned, handback, drill)."""
 
     desk: str
@@ -195,7 +195,7 @@ class DeskView(View, kw_only=True):
     takeover_pending: bool = False
 
 
-class CentreView(View, kw_only=True):
+class CentreView(View, frozen=True, kw_only=True):
     """A centre: its desks, areas, succession, and staff on duty."""
 
     id: str
@@ -209,7 +209,7 @@ class CentreView(View, kw_only=True):
     staff: int = 0
 
 
-class OperatorView(View, kw_only=True):
+class OperatorView(View, frozen=True, kw_only=True):
     """An operator on or off duty."""
 
     id: str
@@ -222,7 +222,7 @@ class OperatorView(View, kw_only=True):
     version: int = 0
 
 
-class ConflictView(View, kw_only=True):
+class ConflictView(View, frozen=True, kw_only=True):
     """A clash (DESIGN §7): derived from the events, the same at every site; open until a person acknowledges."""
 
     id: str
@@ -241,7 +241,7 @@ class ConflictView(View, kw_only=True):
     note: str | None = None
 
 
-class HistoryItem(View, kw_only=True):
+class HistoryItem(View, frozen=True, kw_only=True):
     """One event in an incident's history, in LOG order, own pending events last."""
 
     event_id: str
@@ -263,7 +263,7 @@ class HistoryItem(View, kw_only=True):
     payload: Any = None
 
 
-class HandoverView(View, kw_only=True):
+class HandoverView(View, frozen=True, kw_only=True):
     """A handover with its fragments."""
 
     id: str
@@ -277,7 +277,7 @@ class HandoverView(View, kw_only=True):
     version: int = 0
 
 
-class SiteView(View, kw_only=True):
+class SiteView(View, frozen=True, kw_only=True):
     """This site's own state, for people and for ``granslos status``."""
 
     code: str

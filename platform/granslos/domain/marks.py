@@ -20,8 +20,9 @@ SEPARATOR = "+"
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
-    """A decision's place in the fold, and what its decider had not seen: the earlier places in ``unseen``, and all below
-    ``unseen_below``, which are no longer remembered.
+    """A decision's place in the fold, and what its decider had not seen.
+
+    That is the earlier places in ``unseen``, and all below ``unseen_below``, which are no longer remembered.
     """
 
     event_id: str

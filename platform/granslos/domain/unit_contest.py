@@ -35,7 +35,7 @@ class Verdict(msgspec.Struct, frozen=True):
 def derive(state: UnitState, scale: Scale) -> UnitState:
     """Work out everything that follows from claims, reports and acknowledgements. Doing it twice changes nothing."""
     state = _judged(state, scale)
-    settled = [v for v in _verdicts(_courses(state), scale) if _is_open(v.pair) and _is_settled(state, v)]
+    settled = [v for v in _verdicts(_courses(state), scale) if _is_settled(state, v)]
     if settled:
         state = _judged(replace(state, claims=_fixed(state.claims, settled)), scale)
     courses = _courses(state)
@@ -97,24 +97,13 @@ def _groups(pairs: list[tuple[Claim, Claim]]) -> list[set[str]]:
 
 
 def _verdicts(courses: Mapping[str, Course], scale: Scale) -> list[Verdict]:
-    """Judge each contest: claims linked by overlaps, of which at least two are not displaced for good."""
-    pairs = _pairs(courses)
+    """Judge each contest: claims linked by overlaps, none of them displaced for good."""
+    pairs = [pair for pair in _pairs(courses) if _is_open(pair)]
     made = []
     for group in _groups(pairs):
-        candidates = [courses[i] for i in courses if i in group and courses[i].claim.displaced_at is None]
-        if len(candidates) > 1:
-            keeper, why = _keeper(candidates, scale)
-            linked = [pair for pair in pairs if pair[0].assignment_id in group]
-            made += [Verdict(pair, keeper, why) for pair in _to_judge(linked)]
+        keeper, why = _keeper([courses[i] for i in courses if i in group], scale)
+        made += [Verdict(pair, keeper, why) for pair in pairs if pair[0].assignment_id in group]
     return made
-
-
-def _to_judge(pairs: list[tuple[Claim, Claim]]) -> list[tuple[Claim, Claim]]:
-    """Return the pairs still open, and those that alone tie a claim to its contest (the other is displaced)."""
-    both = [p for p in pairs if _is_open(p)]
-    tied = {claim.assignment_id for pair in both for claim in pair}
-    alone = [p for p in pairs if any(c.displaced_at is None and c.assignment_id not in tied for c in p)]
-    return both + [p for p in alone if p not in both]
 
 
 def _is_open(pair: tuple[Claim, Claim]) -> bool:
@@ -153,8 +142,6 @@ def _fixed(claims: tuple[Claim, ...], verdicts: list[Verdict]) -> tuple[Claim, .
     fates: dict[str, Claim] = {}
     for verdict in verdicts:
         for claim in verdict.pair:
-            if claim.displaced_at is not None:
-                continue
             is_keeper = claim.assignment_id == verdict.keeper.assignment_id
             lost = (
                 {} if is_keeper else {"displaced_at": verdict.pair[1].at, "displaced_by": verdict.keeper.assignment_id}
@@ -186,7 +173,7 @@ def _clash(state: UnitState, verdict: Verdict) -> Clash:
     a, b = verdict.pair
     centres = (state.centre, a.centre, b.centre, a.incident_centre, b.incident_centre)
     kept = verdict.keeper.incident_id
-    losers = [c for c in (a, b) if c.assignment_id != verdict.keeper.assignment_id and c.displaced_at is None]
+    losers = [c for c in (a, b) if c.assignment_id != verdict.keeper.assignment_id]
     lost = " and ".join(c.incident_id for c in losers)
     return Clash(
         id=_clash_id(verdict),
@@ -214,7 +201,7 @@ def _assignments(
     for verdict in verdicts:
         contested.add(verdict.keeper.assignment_id)
         for claim in verdict.pair:
-            if claim.assignment_id != verdict.keeper.assignment_id and claim.displaced_at is None:
+            if claim.assignment_id != verdict.keeper.assignment_id:
                 lost.setdefault(claim.assignment_id, verdict.pair[1].at)
                 contested.add(claim.assignment_id)
     return tuple(

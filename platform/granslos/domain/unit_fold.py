@@ -17,7 +17,7 @@ from granslos.domain.limits import CLAIMS_ENDED_MAX, EARLY_CANCELLATIONS_MAX, RE
 from granslos.domain.priorities import DEFAULT_SCALE, Scale
 from granslos.domain.stamp import Stamp
 from granslos.domain.unit_contest import close_contests, derive
-from granslos.domain.unit_state import Cancellation, Claim, Report, UnitEvent, UnitState
+from granslos.domain.unit_state import AssignmentState, Cancellation, Claim, Report, UnitEvent, UnitState
 
 replace = msgspec.structs.replace
 
@@ -63,9 +63,8 @@ def _claimed(state: UnitState, event: UnitAssigned, stamp: Stamp, scale: Scale) 
     decided = replace(state, last_decision=stamp.event_id)
     if any(c.assignment_id == event.assignment_id for c in state.claims):
         return decided
-    active = state.active
-    is_repeat = active is not None and active.incident_id == event.incident_id
-    is_contested = active is not None and not is_repeat and active.assignment_id != event.replaces
+    live = [] if _is_aware(state, event) else [a for a in state.assignments if a.active or _may_return(a)]
+    repeated = next((a.assignment_id for a in live if a.incident_id == event.incident_id), None)
     new = Claim(
         assignment_id=event.assignment_id,
         event_id=stamp.event_id,
@@ -77,13 +76,25 @@ def _claimed(state: UnitState, event: UnitAssigned, stamp: Stamp, scale: Scale) 
         incident_centre=event.incident_centre,
         priority=event.priority,
         reason=event.reason,
-        overlaps=(active.assignment_id,) if active is not None and is_contested else (),
-        joined_to=active.assignment_id if active is not None and is_repeat else None,
+        overlaps=() if repeated else tuple(a.assignment_id for a in live),
+        joined_to=repeated,
         cancellation=next((c for c in state.early_cancellations if c.assignment_id == event.assignment_id), None),
     )
-    closed = decided if is_repeat or is_contested else close_contests(decided, scale)
+    closed = decided if live else close_contests(decided, scale)
     claims = tuple(_replaced(c, event, new) for c in closed.claims)
     return replace(closed, claims=(*claims, new), claimed=state.claimed + 1)
+
+
+def _is_aware(state: UnitState, event: UnitAssigned) -> bool:
+    """Tell whether the decider knew what the unit works on: nothing, or what this claim replaces."""
+    active = state.active
+    aliases = {c.assignment_id for c in state.claims if active and c.joined_to == active.assignment_id}
+    return active is None or event.replaces in (active.assignment_id, *aliases)
+
+
+def _may_return(assignment: AssignmentState) -> bool:
+    """Tell whether an assignment lost a contest that is still open."""
+    return assignment.contested and assignment.state == "displaced"
 
 
 def _replaced(claim: Claim, event: UnitAssigned, new: Claim) -> Claim:

@@ -76,7 +76,7 @@ class Parts:
 
     # --- the product -----------------------------------------------------------------------------------------------------
 
-    async def _post(self, wait: str = "") -> tuple[float, float, str]:
+    async def _post(self, more: str = "") -> tuple[float, float, str]:
         source_id = f"h{next(self.serial)}"
         body = json.dumps(
             {
@@ -88,7 +88,7 @@ class Parts:
             }
         ).encode()
         started = time.perf_counter()
-        status, answer = await self.http.post("/v1/handovers" + wait, body, f"{self.name}-{source_id}")
+        status, answer = await self.http.post("/v1/handovers", body, f"{self.name}-{source_id}", more)
         ended = time.perf_counter()
         assert status in (200, 201), answer
         self.sent.append(source_id)
@@ -100,8 +100,8 @@ class Parts:
         return ended - started
 
     async def handover_site(self) -> float:
-        """One handover until it is durable at this site (``?durability=site`` does not wait for the LOG)."""
-        started, ended, _ = await self._post("?durability=site")
+        """One handover until it is durable at this site (``Granslos-Durability: site`` does not wait for the LOG)."""
+        started, ended, _ = await self._post("Granslos-Durability: site\r\n")
         return ended - started
 
     async def own_feed(self) -> float:

@@ -5,7 +5,6 @@ a technician see. It leaves the demo as it found it, also when it fails.
 """
 
 import asyncio
-import json
 import os
 import signal
 import time
@@ -21,6 +20,7 @@ from rich.table import Table
 
 from granslos.contract.errors import SettingsError
 from granslos.local.client import NoSiteAnsweredError, SiteClient
+from granslos.local.status import load_run
 
 POLL_SECONDS = 0.05
 STEP_SECONDS_MAX = 90.0
@@ -287,15 +287,6 @@ def _kill(pid: int | None) -> None:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             return
-
-
-def load_run(directory: Path) -> dict[str, Any]:
-    """Return a running demo's run.json; raises SettingsError."""
-    try:
-        run: dict[str, Any] = json.loads((directory / "run.json").read_bytes())
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"no running demo in {directory} ({type(error).__name__})") from error
-    return run
 
 
 async def _guard_production(run: dict[str, Any], i_know: str | None) -> None:

@@ -22,10 +22,10 @@ class RawHttp:
     async def __aexit__(self, *_: object) -> None:
         self._writer.close()
 
-    async def post(self, path: str, body: bytes, command_id: str) -> tuple[int, bytes]:
-        """Send one POST; return status and body."""
+    async def post(self, path: str, body: bytes, command_id: str, more: str = "") -> tuple[int, bytes]:
+        """Send one POST; return status and body. ``more``: further header lines, each with its CRLF."""
         head = (
-            f"POST {path} HTTP/1.1\r\n{self._head}Idempotency-Key: {command_id}\r\n"
+            f"POST {path} HTTP/1.1\r\n{self._head}{more}Idempotency-Key: {command_id}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         self._writer.write(head.encode() + body)

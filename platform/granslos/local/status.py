@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,32 @@ async def collect(directory: Path, config: Path | None) -> dict[str, Any]:
 
 
 def _from_run_file(directory: Path) -> tuple[list[tuple[str, str]], str]:
+    run = load_run(directory)
+    return [(site["code"], site["http"]) for site in run["sites"]], run["tokens"]["technician"]
+
+
+def load_run(directory: Path) -> dict[str, Any]:
+    """Return a running demo's run.json; raises SettingsError."""
     path = directory / "run.json"
     try:
-        run = json.loads(path.read_bytes())
+        run: dict[str, Any] = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise SettingsError(f"no running demo: {path} cannot be read ({type(error).__name__})") from error
-    return [(site["code"], site["http"]) for site in run["sites"]], run["tokens"]["technician"]
+    return run
+
+
+def shell_variables(directory: Path) -> list[str]:
+    """Return assignments of a demo's addresses (``VAS``, ``VAS_EIDO``), tokens (``OPERATOR``) and pids (``VAS_PIDS``)."""
+    run = load_run(directory)
+    found = {"DEMO": str(directory.resolve())}
+    for site in run["sites"]:
+        code = site["code"].upper()
+        found[code] = site["http"]
+        found[f"{code}_PIDS"] = " ".join(str(pid) for pid in site["pids"].values() if pid)
+        for name, adapter in site["adapters"].items():
+            found[f"{code}_{name.upper()}"] = adapter["http"]
+    found |= {role.upper(): token for role, token in run["tokens"].items()}
+    return [f"{name}={shlex.quote(value)}" for name, value in found.items()]
 
 
 def _from_config(config: Path) -> tuple[list[tuple[str, str]], str]:

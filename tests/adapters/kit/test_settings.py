@@ -23,7 +23,7 @@ def test_the_table_and_its_defaults(tmp_path: Path) -> None:
     ("name", "table", "says"),
     [
         ("aml", "", "no table [adapters.aml]"),
-        ("eido", "port = 99999", "<= 65535"),
+        ("eido", "port = 99999", "adapters.eido.port"),
         ("eido", "deadline_seconds = 1.5", "<= 1.0"),
         ("eido", "host = 3", "str"),
         ("eido", "spol_dir = 'x'", "spol_dir"),

@@ -144,7 +144,7 @@ async def test_echoed_data_is_not_taken_for_a_vehicles(echo: bool, bench: Start)
         made.terminal.behaviour.echo = echo
         await made.link.send("1234567", STATUS, status=True)
         await made.terminal.press(1_234_567, 0x8004)
-        await eventually(lambda: made.heard(), within_seconds=2)
+        await eventually(made.heard, within_seconds=2)
         assert made.heard() == [("1234567", "8004")]
 
 
@@ -241,7 +241,7 @@ async def test_half_a_message_before_the_cut_never_joins_what_comes_after(bench:
         await made.host.plug()
         await made.up()
         await made.terminal.deliver(2_222_222, encode_short(ShortFields(latitude_deg=59.6, longitude_deg=16.5)))
-        await eventually(lambda: made.heard(), within_seconds=2)
+        await eventually(made.heard, within_seconds=2)
         assert [source for source, _ in made.heard()] == ["2222222"]
         assert [event.reason for event in made.events if isinstance(event, Malformed)] in (
             ["too_short"],

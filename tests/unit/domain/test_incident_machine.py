@@ -86,6 +86,11 @@ class IncidentAtThreeSites(RuleBasedStateMachine):
         if isinstance(command, AnswerIncident | ParkIncident | CloseIncident | ReopenIncident | ReferIncident):
             assert repeated == (), "doing it again has no effect"
 
+    @rule(code=codes, by=operators, priority=priorities)
+    def work_and_close(self, code: str, by: str, priority: str) -> None:
+        self.command(code, by, AssessIncident(incident_id=ID, priority=priority))
+        self.command(code, by, CloseIncident(incident_id=ID, override_reason="x"))
+
     @rule(code=codes)
     def forward(self, code: str) -> None:
         self.world.forward(code)
@@ -152,5 +157,5 @@ class IncidentAtThreeSites(RuleBasedStateMachine):
         assert state.is_closed == (bool(closings) and is_covered)
 
 
-IncidentAtThreeSites.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+IncidentAtThreeSites.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
 TestIncidentAtThreeSites = IncidentAtThreeSites.TestCase

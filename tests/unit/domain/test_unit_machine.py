@@ -138,5 +138,5 @@ def shown(entries: list[Entry]) -> Any:
     return unit_view(state), [assignment_view(a) for a in state.assignments], conflict_views(state)
 
 
-UnitAtThreeSites.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+UnitAtThreeSites.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
 TestUnitAtThreeSites = UnitAtThreeSites.TestCase

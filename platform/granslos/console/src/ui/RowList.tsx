@@ -4,9 +4,10 @@
  * The list itself has the focus, its chosen row is `aria-activedescendant`: a row that is drawn anew cannot lose it.
  */
 
-import { Fragment, type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from "react";
+import { Fragment, type KeyboardEvent, type ReactNode, useCallback, useEffect, useId, useRef, useState } from "react";
 import { type Row, type Stable, stableRows } from "../work/lists";
 import { select, showNew } from "./actions";
+import { Key } from "./parts";
 import { useApp, type View } from "./store";
 import { useWords } from "./theme";
 
@@ -69,7 +70,7 @@ export function RowList(props: Props) {
           tabIndex={-1}
           onClick={showNew}
         >
-          {words.list.queued(queued.length)} <kbd aria-hidden="true">U</kbd>
+          {words.list.queued(queued.length)} <Key>U</Key>
         </button>
       )}
       <div
@@ -130,11 +131,11 @@ function OneRow({ id, elementId, isChosen, isGone, view, renderRow, onPrimary }:
 function usePointer() {
   const [isHere, setHere] = useState(false);
   const timer = useRef<ReturnType<typeof setTimeout> | null>(null);
-  const end = () => {
+  const end = useCallback(() => {
     if (timer.current !== null) clearTimeout(timer.current);
     timer.current = null;
-  };
-  useEffect(() => end, []);
+  }, []);
+  useEffect(() => end, [end]);
   const onLeave = () => {
     end();
     setHere(false);

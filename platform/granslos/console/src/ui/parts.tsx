@@ -80,7 +80,11 @@ export const COMMAND_MARKS: Record<CommandState, string> = {
 };
 
 export function Key({ children }: { children: ReactNode }) {
-  return <kbd aria-hidden="true">{children}</kbd>;
+  return (
+    <span className="key" aria-hidden="true">
+      {children}
+    </span>
+  );
 }
 
 /** A centre's name, marked when it is not one's own. */
