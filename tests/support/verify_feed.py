@@ -63,7 +63,7 @@ def shown(kind: str, resource: Mapping[str, Any]) -> bool:
 
 
 def _settled(kind: str, resource: dict[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in resource.items() if k not in LIVE} if kind == "unit" else resource
+    return {name: value for name, value in resource.items() if kind != "unit" or name not in LIVE}
 
 
 @dataclass

@@ -14,6 +14,8 @@ from pyproj import Transformer
 PLAUSIBLE_LATITUDES = (54.0, 72.0)
 PLAUSIBLE_LONGITUDES = (3.0, 33.0)
 """Sweden and its neighbours, degrees."""
+EUROPE = (34.0, 72.0, -25.0, 45.0)
+"""South, north, west and east, degrees: cars from abroad may not know where they are, but hardly the wrong ocean."""
 NORTHINGS = (6_100_000.0, 7_700_000.0)
 SWEREF_EASTINGS = (200_000.0, 950_000.0)
 RT90_EASTINGS = (1_200_000.0, 1_900_000.0)
@@ -56,6 +58,11 @@ def plausible(latitude: float, longitude: float) -> bool:
     )
 
 
+def in_europe(latitude: float, longitude: float) -> bool:
+    """Return whether the position lies in or around Europe."""
+    return EUROPE[0] <= latitude <= EUROPE[1] and EUROPE[2] <= longitude <= EUROPE[3]
+
+
 def judge(latitude: float, longitude: float) -> Verdict:
     """Judge a WGS 84 position in degrees."""
     if plausible(latitude, longitude):
@@ -63,8 +70,9 @@ def judge(latitude: float, longitude: float) -> Verdict:
     if abs(latitude) < NULL_ISLAND_DEGREES and abs(longitude) < NULL_ISLAND_DEGREES:
         return Verdict(usable=False, problem="position_null")
     in_range = in_degrees(latitude, longitude)
+    elsewhere = in_europe(longitude, latitude) and not in_europe(latitude, longitude)
     problem = "position_implausible" if in_range else "position_out_of_range"
-    if plausible(longitude, latitude):
+    if plausible(longitude, latitude) or elsewhere:
         swapped = Suggestion(latitude=longitude, longitude=latitude, reason="axes swapped")
         return Verdict(usable=False, problem=problem, suggestion=swapped)
     projected = None if in_range else from_grid(latitude, longitude)

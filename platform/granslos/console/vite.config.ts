@@ -1,5 +1,5 @@
 import react from "@vitejs/plugin-react";
-import { defineConfig } from "vitest/config";
+import { defineConfig } from "vite";
 
 // The service worker needs a name that does not change with its content: browsers compare it byte by byte at that address.
 export default defineConfig({
@@ -19,5 +19,4 @@ export default defineConfig({
       },
     },
   },
-  test: { include: ["src/**/*.test.ts"], environment: "node" },
 });
