@@ -43,26 +43,33 @@ class Core:
         self.positions: dict[int, int] = {}
         self.pending: list[tuple[str, int]] = []
         self.events = 0
+        self.lock = asyncio.Lock()
 
     async def own(self, number: int, **fields: Any) -> str:
         """An event of this site on an incident."""
-        event_id = self._next(number)
-        self.pending.append((event_id, number))
-        view = await self._write(number, **fields)
-        self._publish(event_id, number, None, view)
-        return event_id
+        async with self.lock:
+            event_id = self._next(number)
+            self.pending.append((event_id, number))
+            view = await self._write(number, **fields)
+            self._publish(event_id, number, None, view)
+            return event_id
 
     async def foreign(self, number: int, **fields: Any) -> int:
         """An event of another site, as the LOG brings it."""
-        event_id = self._next(number)
-        position = self.node.state.position + 1
-        self.positions[number] = position
-        view = await self._write(number, position, **fields)
-        self._publish(event_id, number, position, view)
-        return position
+        async with self.lock:
+            event_id = self._next(number)
+            position = self.node.state.position + 1
+            self.positions[number] = position
+            view = await self._write(number, position, **fields)
+            self._publish(event_id, number, position, view)
+            return position
 
     async def confirm(self, count: int = 1) -> int:
         """The LOG has the oldest own events."""
+        async with self.lock:
+            return await self._confirm(count)
+
+    async def _confirm(self, count: int) -> int:
         done, self.pending = self.pending[:count], self.pending[count:]
         ticks = []
         for event_id, number in done:

@@ -71,8 +71,7 @@ async def demo(directory: Path, sites: int = 1, *more: str) -> AsyncIterator[Dem
             await one.process.communicate()
 
 
-@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("to_the_group", [False, True])
+@pytest.mark.parametrize(("signal_number", "to_the_group"), [(signal.SIGTERM, False), (signal.SIGINT, True)])
 async def test_a_signal_stops_everything_and_leaves_nothing(signal_number: int, to_the_group: bool) -> None:
     with open_directory("granslos-demo-") as directory:
         async with demo(directory, sites=2) as one:
@@ -137,37 +136,35 @@ async def test_killed_without_warning_it_leaves_no_orphan_and_starts_again_with_
             assert (await again.result())[0] == 0
 
 
-async def test_a_second_demo_on_the_same_directory_is_refused_in_one_line() -> None:
+async def test_a_base_port_is_kept_to_the_letter_and_a_second_demo_on_the_directory_is_refused_in_one_line() -> None:
     with open_directory("granslos-demo-") as directory:
-        async with demo(directory) as one:
+        async with demo(directory, 1, "19400") as one:
+            site = one.run_document()["sites"][0]  # type: ignore[index]
+            assert site["http"] == "http://127.0.0.1:19400"
+            assert ":19403/" in site["postgres_dsn"]
             other = await start(directory)
             status, out, err = await other.result()
             assert (status, out) == (2, "")
             assert err == f"granslos demo: {directory} is in use by process {one.process.pid}; stop that one first\n"
-            assert one.process.returncode is None and (directory / "run.json").exists()
-            one.process.terminate()
-            await one.result()
-
-
-async def test_a_base_port_is_kept_to_the_letter() -> None:
-    with open_directory("granslos-demo-") as directory:
-        async with demo(directory, 1, "19400") as one:
-            site = one.run_document()["sites"][0]  # type: ignore[index]
-            assert site["http"] == "http://127.0.0.1:19400" and ":19403/" in site["postgres_dsn"]
-            one.process.terminate()
-            await one.result()
-
-
-async def test_orphans_of_a_killed_postgres_are_collected() -> None:
-    with open_directory("granslos-demo-") as directory:
-        async with demo(directory) as one:
-            pids = one.run_document()["sites"][0]["pids"]  # type: ignore[index]
-            os.kill(pids["postgres"], signal.SIGKILL)
-            await eventually(
-                lambda: one.run_document()["sites"][0]["pids"]["postgres"] not in (None, pids["postgres"]),  # type: ignore[index]
-                within_seconds=5,
-            )
-            zombies = lambda: [pid for pid in descendants(one.process.pid) if not is_alive(pid)]  # noqa: E731 -- polled
-            await eventually(lambda: not zombies(), within_seconds=4)
+            assert one.process.returncode is None
+            assert (directory / "run.json").exists()
             one.process.terminate()
             assert (await one.result())[0] == 0
+
+
+async def test_what_a_killed_postgres_leaves_behind_is_collected() -> None:
+    with open_directory("granslos-demo-") as directory:
+        async with demo(directory) as one:
+            old = pid_of(one, "postgres")
+            assert old is not None
+            os.kill(old, signal.SIGKILL)
+            await eventually(lambda: pid_of(one, "postgres") not in (None, old), within_seconds=5)
+            await eventually(lambda: all(map(is_alive, descendants(one.process.pid))), within_seconds=4)
+            one.process.terminate()
+            assert (await one.result())[0] == 0
+
+
+def pid_of(one: Demo, process: str) -> int | None:
+    """From run.json, of the first site."""
+    pids: dict[str, int | None] = one.run_document()["sites"][0]["pids"]  # type: ignore[index]
+    return pids[process]

@@ -2,8 +2,8 @@
 
 The module's ASN.1 is our own, written from the published field tables. Version 1 is the message itself behind an
 ``id``; versions 2 and 3 wrap it in an OCTET STRING behind ``msdVersion``. What the compiled module refuses is read
-field by field as far as the bits go (``msd_bits``), and only what is plausible is kept. Senders do not encode canonically, so
-the bytes themselves are always kept beside.
+field by field as far as the bits go (``msd_bits``); only what is plausible is kept. Senders do not encode
+canonically, so the bytes themselves are always kept beside.
 """
 
 import functools
@@ -116,7 +116,7 @@ def _strict(version: int, body: bytes, defects: Defects) -> Fields | None:
         defects.add("not_decodable", str(error)[:120])
         return None
     structure: Fields = decoded["msdStructure"]
-    fields = structure | structure["control"] | structure["vehicleLocation"]
+    fields: Fields = structure | structure["control"] | structure["vehicleLocation"]
     number = structure["vehicleIdentificationNumber"]
     fields["vin"] = number["isowmi"] + number["isovds"] + number["isovisModelyear"] + number["isovisSeqPlant"]
     fields["propulsion"] = tuple(name for name, has in structure["vehiclePropulsionStorageType"].items() if has is True)

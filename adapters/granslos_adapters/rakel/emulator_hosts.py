@@ -134,6 +134,7 @@ class PtyHost:
         self._speed = speed
         self._rtscts = rtscts
         self._serving: asyncio.Task[None] | None = None
+        self._port: DescriptorPort | None = None
         self._slave: int | None = None
 
     @property
@@ -149,12 +150,15 @@ class PtyHost:
         self._slave = slave
         self.link.unlink(missing_ok=True)
         self.link.symlink_to(os.ttyname(slave))
-        self._serving = asyncio.ensure_future(self._serve(DescriptorPort(master)))
+        self._port = DescriptorPort(master)
+        self._serving = asyncio.ensure_future(self.terminal.attach(self._port))
 
     async def unplug(self) -> None:
         """Close the pty: the other side reads the end."""
         self.link.unlink(missing_ok=True)
-        self.terminal.unplug()
+        if self._port is not None:
+            self._port.close()
+            self._port = None
         if self._serving is not None:
             await asyncio.gather(self._serving, return_exceptions=True)
             self._serving = None
@@ -174,9 +178,3 @@ class PtyHost:
     async def close(self) -> None:
         """Stop for good."""
         await self.unplug()
-
-    async def _serve(self, port: DescriptorPort) -> None:
-        try:
-            await self.terminal.attach(port)
-        finally:
-            port.close()

@@ -56,6 +56,7 @@ class _Start(msgspec.Struct, frozen=True):
     """A snapshot and the number of the first frame after it."""
 
     number: int
+    changes: int
     taken_at: float
     snapshot: Snapshot
     full: bytes
@@ -109,6 +110,8 @@ class FeedHub:
         self._positions: dict[str, dict[str, Any]] = {}
         self._readers: set[_Reader] = set()
         self._start: asyncio.Task[_Start] | None = None
+        self._start_changes = 0
+        self._changes = 0
         self._joined: tuple[int, int, bool, bytes] = (0, 0, False, b"")
         self._heartbeat = b""
         self._centres = b""
@@ -145,6 +148,7 @@ class FeedHub:
 
     def _take(self, item: Change | Confirmation | Frame) -> None:
         self._inbox.append(item)
+        self._changes += not isinstance(item, Frame)
         if not self._is_scheduled:
             self._is_scheduled = True
             asyncio.get_running_loop().call_soon(self._flush)
@@ -376,27 +380,31 @@ class FeedHub:
         return self._snapshot_frame(snapshot)
 
     async def _fresh_start(self) -> _Start:
-        """Return a snapshot of at most ``FEED_SNAPSHOT_AGE_SECONDS``, read once for all who ask meanwhile."""
-        task = self._start
-        if task is not None and task.done() and not self._is_usable(task):
-            task = None
-        if task is None:
-            task = self._start = asyncio.create_task(self._take_snapshot())
-        return await asyncio.shield(task)
+        """Return a snapshot with everything that was told before; read once for all who ask meanwhile."""
+        wanted = self._changes
+        while True:
+            task = self._start
+            if task is not None and not task.done() and self._start_changes < wanted:
+                await asyncio.wait({task})
+                continue
+            if task is None or (task.done() and not self._is_usable(task, wanted)):
+                self._start_changes = self._changes
+                task = self._start = asyncio.create_task(self._take_snapshot())
+            return await asyncio.shield(task)
 
-    def _is_usable(self, task: asyncio.Task[_Start]) -> bool:
+    def _is_usable(self, task: asyncio.Task[_Start], wanted: int) -> bool:
         if task.cancelled() or task.exception() is not None:
             return False
         start = task.result()
-        is_new = time.monotonic() - start.taken_at < limits.FEED_SNAPSHOT_AGE_SECONDS
-        return is_new and start.number >= self._ring.first
+        age = time.monotonic() - start.taken_at
+        return start.changes >= wanted and age < limits.FEED_SNAPSHOT_AGE_SECONDS and start.number >= self._ring.first
 
     async def _take_snapshot(self) -> _Start:
-        number, taken_at = self._ring.next, time.monotonic()
+        number, changes, taken_at = self._ring.next, self._changes, time.monotonic()
         snapshot = await self._queries.snapshot()
         units = [with_overlay(view, self._state) for view in snapshot.units]
         snapshot = msgspec.structs.replace(snapshot, units=units)
-        return _Start(number, taken_at, snapshot, self._snapshot_frame(snapshot))
+        return _Start(number, changes, taken_at, snapshot, self._snapshot_frame(snapshot))
 
     def _snapshot_frame(self, snapshot: Snapshot) -> bytes:
         data = SnapshotData(

@@ -81,15 +81,19 @@ def _claimed(state: UnitState, event: UnitAssigned, stamp: Stamp, scale: Scale) 
         cancellation=next((c for c in state.early_cancellations if c.assignment_id == event.assignment_id), None),
     )
     closed = decided if live else close_contests(decided, scale)
-    claims = tuple(_replaced(c, event, new) for c in closed.claims)
+    replaced = _root_id(state, event.replaces) if repeated is None else None
+    claims = tuple(_displaced(c, new) if c.assignment_id == replaced else c for c in closed.claims)
     return replace(closed, claims=(*claims, new), claimed=state.claimed + 1)
+
+
+def _root_id(state: UnitState, assignment_id: str | None) -> str | None:
+    """Return the claim that ``assignment_id`` only repeats, or itself."""
+    return next((c.joined_to or c.assignment_id for c in state.claims if c.assignment_id == assignment_id), None)
 
 
 def _is_aware(state: UnitState, event: UnitAssigned) -> bool:
     """Tell whether the decider knew what the unit works on: nothing, or what this claim replaces."""
-    active = state.active
-    aliases = {c.assignment_id for c in state.claims if active and c.joined_to == active.assignment_id}
-    return active is None or event.replaces in (active.assignment_id, *aliases)
+    return state.active is None or _root_id(state, event.replaces) == state.active.assignment_id
 
 
 def _may_return(assignment: AssignmentState) -> bool:
@@ -97,9 +101,8 @@ def _may_return(assignment: AssignmentState) -> bool:
     return assignment.contested and assignment.state == "displaced"
 
 
-def _replaced(claim: Claim, event: UnitAssigned, new: Claim) -> Claim:
-    is_named = event.replaces in (claim.assignment_id, claim.joined_to) and event.replaces is not None
-    if not is_named or claim.displaced_at is not None or new.joined_to is not None:
+def _displaced(claim: Claim, new: Claim) -> Claim:
+    if claim.displaced_at is not None:
         return claim
     return replace(claim, displaced_at=new.at, displaced_by=new.assignment_id)
 
@@ -109,11 +112,10 @@ def _cancelled(state: UnitState, event: AssignmentCancelled, stamp: Stamp) -> Un
         assignment_id=event.assignment_id, event_id=stamp.event_id, at=stamp.at, by=event.by, reason=event.reason
     )
     decided = replace(state, last_decision=stamp.event_id)
-    named = next((c for c in state.claims if c.assignment_id == event.assignment_id), None)
-    if named is None:
+    claim_id = _root_id(state, event.assignment_id)
+    if claim_id is None:
         early = (*state.early_cancellations, made)[-EARLY_CANCELLATIONS_MAX:]
         return replace(decided, early_cancellations=early)
-    claim_id = named.joined_to or named.assignment_id
     claims = tuple(
         replace(c, cancellation=made) if c.assignment_id == claim_id and c.cancellation is None else c
         for c in state.claims

@@ -18,6 +18,7 @@ from granslos.contract.views import ConflictView, IncidentView, View
 from granslos.domain.priorities import Scale
 from granslos.domain.topics import STATE_TYPES
 from granslos.domain.unit import AssignmentState
+from granslos.projection.shape import Shape
 from granslos.domain.view import conflict_views, handover_view, incident_view, operator_view, unit_view
 
 _packer = msgspec.msgpack.Encoder(enc_hook=encode_hook)
@@ -98,17 +99,14 @@ COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
 }
 
 
-def _upsert(table: str) -> str:
+def _upsert(table: str) -> Shape:
     columns = COLUMNS[table]
-    names = ", ".join(name for name, _ in columns)
-    arrays = ", ".join(f"{'%b' if kind == 'bytea' else '%s'}::{kind}[]" for _, kind in columns)
     updates = ", ".join(f"{name} = excluded.{name}" for name, _ in columns if name != "id")
-    # The names come from the constant above.
-    return f"insert into {table} ({names}) select * from unnest({arrays}) on conflict (id) do update set {updates}"
+    return Shape(table, columns, f"on conflict (id) do update set {updates}")
 
 
 UPSERTS = {table: _upsert(table) for table in COLUMNS}
-FORGET_CONFLICTS = "delete from conflict where owner = any(%s) and not (id = any(%s))"
+FORGET_CONFLICTS = "delete from conflict where owner = any(?::text[]) and not (id = any(?::text[]))"
 
 
 class Rows:
@@ -122,11 +120,7 @@ class Rows:
 
     def statements(self) -> list[tuple[str, list[Any]]]:
         """Return the statements that write all rows, one a table."""
-        found = [
-            (UPSERTS[table], [list(column) for column in zip(*rows, strict=True)])
-            for table, rows in self.tables.items()
-            if rows
-        ]
+        found = [UPSERTS[table].statement(rows) for table, rows in self.tables.items() if rows]
         if self.owners:
             keep = [row[0] for row in self.tables["conflict"]]
             found.append((FORGET_CONFLICTS, [self.owners, keep]))

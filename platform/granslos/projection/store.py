@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import psycopg
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncRawCursor
 from psycopg.rows import tuple_row
 
 from granslos.application.world import TWIN_OTHER, Item, Key, Stored
@@ -19,6 +19,7 @@ from granslos.contract.envelope import decode_envelope, decode_payload, event_ha
 from granslos.contract.errors import ContractError, StoreUnavailableError
 from granslos.domain.unit import AssignmentState
 from granslos.projection import rows as row_sql
+from granslos.projection.shape import Shape, joined
 from granslos.runtime import limits
 
 
@@ -37,27 +38,63 @@ class SiteState(msgspec.Struct, kw_only=True):
 
 _STATE_COLUMNS = ("generation", "journal_head", "journal_hash", "next_serial", "serial_day", "log_cursor", "log_identity")
 # The columns come from the constant above.
-_STATE_UPDATE = "update site_state set " + ", ".join(f"{c} = %s" for c in _STATE_COLUMNS)
+_STATE_UPDATE = "update site_state set " + ", ".join(f"{c} = ?" for c in _STATE_COLUMNS)
 _STATE_SELECT = "select site, " + ", ".join(_STATE_COLUMNS) + " from site_state"
-_LOG = (
-    "insert into event_log (log_seq, site, generation, jseq, event_id, type, command_id, at, late, twin, topics, hash, body) "
-    "select a, b, c, d, e, f, g, h, i, j, string_to_array(k, ' '), l, m from unnest(%s::bigint[], %s::text[], %s::integer[], "
-    "%s::bigint[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::boolean[], %s::smallint[], %s::text[], "
-    "%s::text[], %b::bytea[]) as t (a, b, c, d, e, f, g, h, i, j, k, l, m) on conflict (log_seq) do nothing"
+_LOG = Shape(
+    "event_log",
+    (
+        ("log_seq", "bigint"),
+        ("site", "text"),
+        ("generation", "integer"),
+        ("jseq", "bigint"),
+        ("event_id", "text"),
+        ("type", "text"),
+        ("command_id", "text"),
+        ("at", "timestamptz"),
+        ("late", "boolean"),
+        ("twin", "smallint"),
+        ("topics", "text"),
+        ("hash", "text"),
+        ("body", "bytea"),
+    ),
+    "on conflict (log_seq) do nothing",
+    {"topics": "string_to_array({}, ' ')"},
 )
-_COMMANDS = (
-    "insert into command (command_id, command_hash, aggregate, aggregate_id, status) "
-    "select * from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::integer[]) on conflict (command_id) do nothing"
+_COMMANDS = Shape(
+    "command",
+    (
+        ("command_id", "text"),
+        ("command_hash", "text"),
+        ("aggregate", "text"),
+        ("aggregate_id", "text"),
+        ("status", "integer"),
+    ),
+    "on conflict (command_id) do nothing",
 )
-_JOURNAL = (
-    "insert into journal (generation, jseq, event_id, hash, subject, body) "
-    "select * from unnest(%s::integer[], %s::bigint[], %s::text[], %s::text[], %s::text[], %b::bytea[]) "
-    "on conflict (generation, jseq) do nothing"
+_JOURNAL = Shape(
+    "journal",
+    (
+        ("generation", "integer"),
+        ("jseq", "bigint"),
+        ("event_id", "text"),
+        ("hash", "text"),
+        ("subject", "text"),
+        ("body", "bytea"),
+    ),
+    "on conflict (generation, jseq) do nothing",
 )
-_PARK = (
-    "insert into parked_event (event_id, log_seq, type, topics, reason, body) "
-    "select a, b, c, string_to_array(d, ' '), e, f from unnest(%s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], "
-    "%b::bytea[]) as t (a, b, c, d, e, f) on conflict (event_id) do nothing"
+_PARK = Shape(
+    "parked_event",
+    (
+        ("event_id", "text"),
+        ("log_seq", "bigint"),
+        ("type", "text"),
+        ("topics", "text"),
+        ("reason", "text"),
+        ("body", "bytea"),
+    ),
+    "on conflict (event_id) do nothing",
+    {"topics": "string_to_array({}, ' ')"},
 )
 
 JournalRow = tuple[int, int, str, str, str, bytes]
@@ -126,7 +163,7 @@ class Store:
             return
         try:
             async with asyncio.timeout(limits.STORE_COMMIT_TIMEOUT_SECONDS):
-                await connection.execute(made[0], made[1])
+                await AsyncRawCursor(connection).execute(made[0], made[1])
         except psycopg.DataError:
             raise
         except (psycopg.Error, OSError, TimeoutError) as error:
@@ -333,24 +370,25 @@ class Transaction:
         self._parameters: list[Any] = []
 
     def add(self, statement: str, parameters: Sequence[Any] = ()) -> None:
-        """Add a data-modifying statement."""
+        """Add a data-modifying statement; its parameters are written ``?``."""
         self._parts.append(statement)
         self._parameters += parameters
 
+    def _insert(self, shape: Shape, rows: Sequence[tuple[Any, ...]]) -> None:
+        if rows:
+            self.add(*shape.statement(rows))
+
     def journal(self, rows: Sequence[JournalRow]) -> None:
         """Append to the journal; a row that is there already is kept."""
-        if rows:
-            self.add(_JOURNAL, [list(column) for column in zip(*rows, strict=True)])
+        self._insert(_JOURNAL, rows)
 
     def commands(self, rows: Sequence[CommandRow]) -> None:
         """Remember commands that took effect; the first wins."""
-        if rows:
-            self.add(_COMMANDS, [list(column) for column in zip(*rows, strict=True)])
+        self._insert(_COMMANDS, rows)
 
     def log(self, rows: Sequence[tuple[Any, ...]]) -> None:
         """Append to ``event_log``; topics joined by blanks."""
-        if rows:
-            self.add(_LOG, [list(column) for column in zip(*rows, strict=True)])
+        self._insert(_LOG, rows)
 
     def rows(self, rows: row_sql.Rows) -> None:
         """Write the read model's changes."""
@@ -363,8 +401,7 @@ class Transaction:
 
     def park(self, rows: Sequence[tuple[str, int, str, str, str, bytes]]) -> None:
         """Park events: id, LOG sequence, type, topics joined by blanks, reason, body."""
-        if rows:
-            self.add(_PARK, [list(column) for column in zip(*rows, strict=True)])
+        self._insert(_PARK, rows)
 
     def probe(self) -> None:
         """Change the probe row."""
@@ -374,7 +411,4 @@ class Transaction:
         """Return the one statement and its parameters; None when there is nothing to write."""
         if not self._parts:
             return None
-        if len(self._parts) == 1:
-            return self._parts[0], self._parameters
-        parts = ", ".join(f"part{n} as ({part})" for n, part in enumerate(self._parts))
-        return f"with {parts} select 1", self._parameters
+        return joined(tuple(self._parts)), self._parameters

@@ -49,6 +49,9 @@ class Bus:
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
+        if not self.ready.is_set():
+            # Never connected: there is nothing to close, and nats-py insists on a connection.
+            return
         with contextlib.suppress(NatsError, TimeoutError, OSError):
             async with asyncio.timeout(1.0):
                 await self.client.close()
