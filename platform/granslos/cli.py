@@ -112,7 +112,10 @@ def check(*, config: Config) -> int:
 
 @app.command
 def status(
-    *, json_: Annotated[bool, Parameter(name="--json", negative="")] = False, directory: Dir = Path(".demo"), config: Path | None = None
+    *,
+    json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    directory: Dir = Path(".demo"),
+    config: Path | None = None,
 ) -> int:
     """Show all sites: quorum, leader, lag, island, journal backlog, desks and their authority.
 
@@ -132,7 +135,14 @@ def status(
 
 
 @app.command
-def drill(name: str = "list", *, json_: Annotated[bool, Parameter(name="--json", negative="")] = False, directory: Dir = Path(".demo"), report: Path | None = None, i_know: str | None = None) -> int:
+def drill(
+    name: str = "list",
+    *,
+    json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    directory: Dir = Path(".demo"),
+    report: Path | None = None,
+    i_know: str | None = None,
+) -> int:
     """Run a drill against a demo, or list them.
 
     Args:

@@ -13,7 +13,8 @@ from granslos.api.app import ApiSettings, create_app
 from granslos.api.feed import FeedHub
 from granslos.api.server import serve
 from granslos.application.decisions import Known
-from granslos.application.dispatcher import Dispatcher, Ports
+from granslos.application.dispatcher import Dispatcher
+from granslos.application.outside import Ports
 from granslos.application.recommendation import Recommender
 from granslos.contract.commands import CommandRequest, RegisterUnit
 from granslos.contract.errors import AuthorityUnavailableError
@@ -25,7 +26,6 @@ from granslos.domain.priorities import default_scale
 from granslos.intake.remote import BusRemote
 from granslos.intake.server import Intake
 from granslos.journal.migrate import migrate
-from granslos.projection.store import Store
 from granslos.readmodel.audit import AuditLog
 from granslos.readmodel.kpi import KpiQueries
 from granslos.readmodel.pool import make_read_pool
@@ -85,7 +85,7 @@ class Node:
         self.hub = Bus(settings.nats.hub_urls, f"node-{site}-hub")
         self.edge = Bus(settings.nats.edge_urls, f"node-{site}-edge")
         dsn = settings.postgres.dsn
-        self.core = SiteCore(self.known, settings.cluster.sites, Store(dsn), Store(dsn), self.hub, self.clock)
+        self.core = SiteCore(self.known, settings.cluster.sites, dsn, self.hub, self.clock)
         self.core.replicas, self.core.log_bytes_max = settings.cluster.replicas, settings.cluster.log_max_bytes
         presence = Presence(site, settings.cluster.sites, settings.cluster.witness, self.clock.monotonic())
         self.remote = SiteLink((self.hub, self.edge), presence, self.clock)
@@ -185,9 +185,7 @@ class Node:
             ),
             audit=audit,
             kpi=KpiQueries(self.pool, self.known.scale),
-            recommendations=Recommender(
-                self.known, self.core.world, self.clock, self.present.positions, self.present.is_grey
-            ),
+            recommendations=Recommender(self.known, self.core.world, self.clock, self.present.positions, self.present.is_grey),
         )
         async with self.hub, self.edge, self._tasks({"feed": feed.run, "audit": audit.run}):
             for bus in (self.hub, self.edge):
@@ -224,6 +222,7 @@ class Node:
             "fresh-send": core.fresh.send,
             "fresh-show": core.fresh.run,
             "tidy": core.tidy,
+            "disk": lambda: core.watch_disk(self.settings.site.data_dir),
             **more,
         }
         async with asyncio.TaskGroup() as group:
@@ -294,11 +293,10 @@ async def _supervised(name: str, run: Callable[[], Awaitable[None]]) -> None:
     pause = limits.TASK_RESTART_SECONDS
     while True:
         try:
-            await run()
-            return
+            return await run()
         except asyncio.CancelledError:
             raise
-        except Exception:  # noqa: BLE001 -- the supervisor: a bug ends the task, is logged as an error, and the task starts anew
+        except Exception:
             metrics.TASK_RESTARTS.labels(name).inc()
             log.exception("task_died", task=name)
             await asyncio.sleep(pause)

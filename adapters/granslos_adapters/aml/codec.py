@@ -143,7 +143,7 @@ def _pairs(text: str, defects: Defects) -> dict[str, str]:
 
 
 def _drop_cut(pairs: dict[str, str], defects: Defects) -> None:
-    """Drop a number at the end of a message without ``ml``: it may have lost digits, unless it has all five decimals."""
+    """Drop a number at the end of a message without ``ml``: it may have lost digits, unless it has five decimals."""
     key = next(reversed(pairs))
     if key in ("lt", "lg", "rd", "lo", "lz") and not _WHOLE.search(pairs[key]):
         defects.add("cut_off", f"{key} is the last thing that came")

@@ -132,9 +132,7 @@ def command_id_of(handover: ReceiveHandover, updated_at: datetime | None, raw: b
 
 def source_of(eido: Eido) -> str:
     """Return who vouches for the case: the issuing element, else the updating or owning agency, else the domain."""
-    owners = (
-        text(agency, "$id") for agency in eido.of("agencyComponent") if agency.get("incidentOwningAgencyIndicator")
-    )
+    owners = (text(agency, "$id") for agency in eido.of("agencyComponent") if agency.get("incidentOwningAgencyIndicator"))
     urn = incident_parts(eido.id)
     candidates = (eido.issued_by, eido.updated_by, next(owners, None), urn[1] if urn else None)
     return fit(next((name for name in candidates if name), UNKNOWN_SOURCE), SOURCE_CHARACTERS_MAX)

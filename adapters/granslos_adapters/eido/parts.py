@@ -132,9 +132,7 @@ def read_persons(eido: Eido, resolver: Resolver) -> Persons:
         language = language or find_text(person.get("ncPersonComponent"), ("LanguageName", "LanguageCode"))
         fact: Object = {**_plain_members(person), "name": name}
         fact["numbers"] = [
-            number.best
-            for callback in resolver.all(person, "callBackReference")
-            for number in callback_numbers(callback)
+            number.best for callback in resolver.all(person, "callBackReference") for number in callback_numbers(callback)
         ]
         facts.append({key: value for key, value in fact.items() if value})
     return Persons(
@@ -294,9 +292,7 @@ def _plain_members(component: Object) -> Object:
     kept: Object = {}
     for name, value in component.items():
         values = [reference(item) if isinstance(item, dict) else item for item in items(value)]
-        flat = [
-            fit(item, KEPT_CHARACTERS_MAX) if isinstance(item, str) else item for item in values if item is not None
-        ]
+        flat = [fit(item, KEPT_CHARACTERS_MAX) if isinstance(item, str) else item for item in values if item is not None]
         if flat and all(isinstance(item, (str, int, float, bool)) for item in flat):
             kept[name] = flat if isinstance(value, list) else flat[0]
         elif value is not None:

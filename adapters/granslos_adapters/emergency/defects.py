@@ -30,9 +30,7 @@ class Defects:
         if len(self._items) == DEFECTS_MAX - 1:
             code, text = "more_defects", "further defects were not recorded"
         place = f"{self._where}.{where}" if self._where and where else self._where or where
-        self._items.append(
-            Defect(code=code, where=fit(place, DEFECT_CHARACTERS_MAX), text=fit(text, DEFECT_CHARACTERS_MAX))
-        )
+        self._items.append(Defect(code=code, where=fit(place, DEFECT_CHARACTERS_MAX), text=fit(text, DEFECT_CHARACTERS_MAX)))
 
     def at(self, where: str) -> "Defects":
         """Return a recorder for a part of the message."""

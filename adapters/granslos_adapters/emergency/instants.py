@@ -5,9 +5,7 @@ from datetime import UTC, datetime
 
 from granslos_adapters.emergency.defects import Defects
 
-_LOOSE = re.compile(
-    r"^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?\s*([Zz]|[+-]\d\d(?::?\d\d)?)?$"
-)
+_LOOSE = re.compile(r"^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?\s*([Zz]|[+-]\d\d(?::?\d\d)?)?$")
 EARLIEST_YEAR = 1990
 LATEST_YEAR = 2200
 

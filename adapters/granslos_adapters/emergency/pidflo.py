@@ -249,14 +249,8 @@ def read_civic(element: Element, defects: Defects) -> Civic | None:
 
 def _address(values: dict[str, str]) -> str:
     """Write an address the Swedish way: road and number, place, postal code and town, municipality, county, country."""
-    road = " ".join(
-        values[name] for name in ("PRD", "RD", "A6", "STS", "POD", "RDSEC", "RDBR", "HNO", "HNS") if name in values
-    )
-    inside = [
-        f"{label} {values[name]}"
-        for name, label in (("FLR", "vån"), ("UNIT", "lgh"), ("ROOM", "rum"))
-        if name in values
-    ]
+    road = " ".join(values[name] for name in ("PRD", "RD", "A6", "STS", "POD", "RDSEC", "RDBR", "HNO", "HNS") if name in values)
+    inside = [f"{label} {values[name]}" for name, label in (("FLR", "vån"), ("UNIT", "lgh"), ("ROOM", "rum")) if name in values]
     place = [values[name] for name in ("NAM", "LMK", "BLD", "LOC") if name in values]
     town = " ".join(values[name] for name in ("PC", "PCN", "A3") if name in values)
     rest = [values[name] for name in ("A4", "A5", "A2", "A1", "country") if name in values]

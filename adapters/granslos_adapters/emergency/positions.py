@@ -25,9 +25,7 @@ EARTH_RADIUS_METRES = 6_371_008.8
 
 _SWEREF99TM = 3006
 _RT90 = 3021
-_DEGREES_MINUTES = re.compile(
-    r"^([NS])?(\d{1,3})[:° ](\d{1,2}(?:\.\d+)?)(?:[:' ](\d{1,2}(?:\.\d+)?))?[\"']*\s*([NSEW])?$"
-)
+_DEGREES_MINUTES = re.compile(r"^([NS])?(\d{1,3})[:° ](\d{1,2}(?:\.\d+)?)(?:[:' ](\d{1,2}(?:\.\d+)?))?[\"']*\s*([NSEW])?$")
 _COMPACT = re.compile(r"^N(\d{2})(\d{4})E(\d{3})(\d{4})$")
 
 

@@ -245,9 +245,7 @@ def _arc_band(element: Element, points: list[_Point], defects: Defects) -> _Redu
     # The chord between two samples bulges by less than this share of the outer radius.
     bulge = outer * (1 - math.cos(math.radians(abs(opening) / steps / 2)))
     corners = [
-        destination(*centre, start + opening * step / steps, radius)
-        for step in range(steps + 1)
-        for radius in (inner, outer)
+        destination(*centre, start + opening * step / steps, radius) for step in range(steps + 1) for radius in (inner, outer)
     ]
     return *middle, max(distance_metres(*middle, *corner) for corner in corners) + bulge
 

@@ -31,9 +31,7 @@ def _text(value: str) -> str:
 
 def _key(key: Any) -> str:
     text = str(key)
-    return (
-        text if len(text) <= SHORT_TEXT_CHARACTERS_MAX and text.isprintable() else fit(text, SHORT_TEXT_CHARACTERS_MAX)
-    )
+    return text if len(text) <= SHORT_TEXT_CHARACTERS_MAX and text.isprintable() else fit(text, SHORT_TEXT_CHARACTERS_MAX)
 
 
 def _number(value: Any) -> Any:

@@ -91,9 +91,7 @@ def _xcard_value(item: Element) -> str:
     name = local_name(item)
     if name in ("adr", "n"):
         order = _ADDRESS_PARTS if name == "adr" else _NAME_PARTS
-        joined = (", " if name == "adr" else " ").join(
-            text for key in order for part, text in parts if part == key and text
-        )
+        joined = (", " if name == "adr" else " ").join(text for key in order for part, text in parts if part == key and text)
         return joined or _label(item)
     return " ".join(text for _, text in parts if text) if parts else text_of(item)
 

@@ -53,7 +53,9 @@ def plan_cancel(command: CancelBooking, setting: Setting) -> UseCase:
         if isinstance(gate, Elsewhere):
             return gate
         epoch, provisional = gate
-        events = domain.cancel(state, command, setting.context(now, provisional), assignments=world.case_assignments(command.booking_id))
+        events = domain.cancel(
+            state, command, setting.context(now, provisional), assignments=world.case_assignments(command.booking_id)
+        )
         if isinstance(events, Rejection):
             return events
         drafts = tuple(

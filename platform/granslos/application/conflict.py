@@ -4,7 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from granslos.application.decisions import Decided, Draft, Elsewhere, Setting, UseCase
-from granslos.application.world import Key, World
+from granslos.application.items import Key
+from granslos.application.world import World
 from granslos.contract.commands import AcknowledgeConflict
 from granslos.contract.events import ConflictAcknowledged
 from granslos.domain.stamp import Rejection

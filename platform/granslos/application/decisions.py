@@ -7,8 +7,9 @@ from typing import Protocol
 
 import msgspec
 
+from granslos.application.items import Item, Key
 from granslos.application.ports import Change, Resource
-from granslos.application.world import Item, Key, World
+from granslos.application.world import World
 from granslos.contract.commands import DeskName
 from granslos.contract.events import Event
 from granslos.contract.places import Actor, Location

@@ -6,8 +6,8 @@ desks and refused for dispatch desks.
 """
 
 import asyncio
-from collections.abc import Callable, Collection
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 from structlog import get_logger
@@ -17,15 +17,14 @@ from granslos.application.decisions import (
     Committed,
     Decided,
     Decision,
-    DeskPort,
     Elsewhere,
     Known,
     Seen,
     Setting,
     UseCase,
-    WriterPort,
 )
-from granslos.application.world import Key, World
+from granslos.application.outside import Ports
+from granslos.application.world import World
 from granslos.contract.answers import Answer, Durability, Problem, rejected
 from granslos.contract.commands import (
     AcknowledgeConflict,
@@ -50,63 +49,6 @@ from granslos.runtime import limits, metrics
 from granslos.runtime.clock import Clock
 
 log = get_logger(__name__)
-
-
-class LogPort(Protocol):
-    """Knows when a journal event has reached the LOG."""
-
-    async def in_log(self, generation: int, jseq: int, timeout: float) -> int | None:
-        """Return its LOG sequence (0: known only to the projector), or None after ``timeout`` seconds."""
-        ...
-
-
-class RemotePort(Protocol):
-    """Passes a command to another site's node."""
-
-    async def ask(self, site: str, request: CommandRequest, timeout: float) -> Answer:
-        """Return that node's answer; raises AuthorityUnavailableError when there is none in time."""
-        ...
-
-    def is_silent(self, site: str) -> bool:
-        """Tell whether a site has not been heard for the silence bound."""
-        ...
-
-    def claimant(self, centre: str, desk: str) -> str | None:
-        """Return the site that serves a desk provisionally, if any that is heard does."""
-        ...
-
-
-class TakeoverPort(Protocol):
-    """Moves desks."""
-
-    async def take_over(self, command: TakeOverDesk, request: CommandRequest) -> Answer:
-        """Serve a desk from this site."""
-        ...
-
-    async def hand_back(self, command: HandBackDesk, request: CommandRequest) -> Answer:
-        """Give a desk back to its centre's own site."""
-        ...
-
-
-class ConflictPort(Protocol):
-    """Finds the aggregate that holds a clash."""
-
-    async def conflict_owner(self, conflict_id: str) -> Key | None:
-        """Return the owner of a clash, or None."""
-        ...
-
-
-class Ports(msgspec.Struct, frozen=True, kw_only=True):
-    """What the dispatcher needs from the layers above it."""
-
-    writer: WriterPort
-    log: LogPort
-    remote: RemotePort
-    takeover: TakeoverPort
-    conflicts: ConflictPort
-    desks: DeskPort
-    is_island: Callable[[], bool]
-    parked: Callable[[], Collection[Key]]
 
 
 def command_hash(payload: object) -> str:
@@ -247,27 +189,9 @@ class Dispatcher:
 
     def _plan(self, request: CommandRequest, provisional: bool = False) -> UseCase:
         setting = self._setting(request, provisional)
-        match request.payload:
-            case OpenIncident() as command:
-                return handover.plan_open(command, setting)
-            case IncidentCommand() as command:
-                return incident.plan(command, setting)
-            case RegisterUnit() as command:
-                return unit.plan_register(command, setting)
-            case AssignUnit() as command:
-                return unit.plan_assign(command, setting)
-            case CancelAssignment() as command:
-                return unit.plan_cancel(command, setting)
-            case ReportUnitStatus() as command:
-                return unit.plan_status(command, setting)
-            case SetDuty() as command:
-                return operator.plan(command, setting)
-            case BookTransport() as command:
-                return booking.plan_book(command, setting)
-            case CancelBooking() as command:
-                return booking.plan_cancel(command, setting)
-            case _:
-                raise AssertionError(f"no plan for {type(request.payload).__name__}")
+        if isinstance(request.payload, IncidentCommand):
+            return incident.plan(request.payload, setting)
+        return _PLANS[type(request.payload)](request.payload, setting)
 
     async def _routed(self, request: CommandRequest, ends: float) -> Answer:
         """Decide here, or at the authority; follow a desk that moves meanwhile until the deadline."""
@@ -312,6 +236,7 @@ class Dispatcher:
                 "The unit's dispatch desk does not answer",
                 "Its units can be taken over by a supervisor's key, or by the region's timer.",
             )
+        metrics.PROVISIONAL_COMMANDS.inc()
         return await self._answer(await self._decide(request, self._plan(request, provisional=True)), request, ends)
 
     def _vouched(self, payload: Any) -> Any:
@@ -369,6 +294,7 @@ class Dispatcher:
                 break
             if answer.status in (200, 201):
                 return answer
+        metrics.PROVISIONAL_COMMANDS.inc()
         provisional = await self._decide(asked, self._plan(asked, provisional=True))
         if isinstance(provisional.outcome, Seen) and provisional.resource is None:
             provisional = msgspec.structs.replace(provisional, outcome=Decided(target=provisional.outcome.target))
@@ -399,3 +325,16 @@ def _as_of(committed: Committed, position: int | None) -> Any:
     old, _, rest = tail.partition(b",")
     new = str(position).encode() if position else old
     return msgspec.Raw(head + b'"durability":"cluster","position":' + new + b"," + rest)
+
+
+_PLANS: dict[type, Callable[[Any, Setting], UseCase]] = {
+    OpenIncident: handover.plan_open,
+    RegisterUnit: unit.plan_register,
+    AssignUnit: unit.plan_assign,
+    CancelAssignment: unit.plan_cancel,
+    ReportUnitStatus: unit.plan_status,
+    SetDuty: operator.plan,
+    BookTransport: booking.plan_book,
+    CancelBooking: booking.plan_cancel,
+}
+"""Commands that are not to one incident; a missing one fails the first test that sends it."""

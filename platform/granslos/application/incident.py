@@ -24,42 +24,39 @@ def plan(command: IncidentCommand, setting: Setting) -> UseCase:
 
     def decide(world: World, now: datetime, new_incident_id: Callable[[], str]) -> Decided | Rejection | Elsewhere:
         root = world.root(command.incident_id)
+        refused = _refused(command, root, world, setting)
+        if refused is not None:
+            return refused
         state = world.state("incident", root)
-        if state is None or not state.opened:
-            return Rejection("not_found", "No such incident", f"There is no incident {command.incident_id}.", status=404)
-        if ("incident", root) in setting.parked:
-            return Rejection("parked_event", "This site cannot read all of this incident", "Decide it at another site.")
-        rejected = _bad_merge(command, root, world)
-        if rejected is not None:
-            return rejected
-        epoch, provisional, desk = None, False, None
-        if not isinstance(command, _FACTS):
-            gate = setting.gate(state.centre, "calls")
-            if isinstance(gate, Elsewhere):
-                return gate
-            (epoch, provisional), desk = gate, "calls"
+        is_fact = isinstance(command, _FACTS)
+        gate = (0, False) if is_fact else setting.gate(state.centre, "calls")
+        if isinstance(gate, Elsewhere):
+            return gate
+        epoch, provisional = gate
         own = cast(AnyIncidentCommand, msgspec.structs.replace(command, incident_id=root))
         context = setting.context(now, provisional)
         events = domain.decide(state, own, context, assignments=world.case_assignments(root))
         if isinstance(events, Rejection):
             return events
-        drafts = tuple(
-            Draft(
-                aggregate="incident",
-                id=root,
-                payload=event,
-                refs=(root,),
-                centre=state.centre if desk else None,
-                desk="calls" if desk else None,
-                epoch=epoch,
-                provisional=provisional,
-                base=state.last_decision if desk else None,
+        made = Draft(aggregate="incident", id=root, payload=events[0], refs=(root,)) if events else None
+        if made is not None and not is_fact:
+            made = msgspec.structs.replace(
+                made, centre=state.centre, desk="calls", epoch=epoch, provisional=provisional, base=state.last_decision
             )
-            for event in events
-        )
+        drafts = tuple(msgspec.structs.replace(made, payload=event) for event in events) if made is not None else ()
         return Decided(target=("incident", root), drafts=drafts)
 
     return UseCase(keys, decide)
+
+
+def _refused(command: IncidentCommand, root: str, world: World, setting: Setting) -> Rejection | None:
+    state = world.state("incident", root)
+    if state is None or not state.opened:
+        detail = f"There is no incident {command.incident_id}."
+        return Rejection("not_found", "No such incident", detail, status=404)
+    if ("incident", root) in setting.parked:
+        return Rejection("parked_event", "This site cannot read all of this incident", "Decide it at another site.")
+    return _bad_merge(command, root, world)
 
 
 def _bad_merge(command: IncidentCommand, root: str, world: World) -> Rejection | None:

@@ -23,7 +23,12 @@ class Recommender:
     """
 
     def __init__(
-        self, known: Known, world: World, clock: Clock, positions: Mapping[str, Position], is_grey: Callable[[str], bool]
+        self,
+        known: Known,
+        world: World,
+        clock: Clock,
+        positions: Mapping[str, Position],
+        is_grey: Callable[[str], bool],
     ) -> None:
         self._known, self._world, self._clock = known, world, clock
         self._positions, self._is_grey = positions, is_grey

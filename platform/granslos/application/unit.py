@@ -29,7 +29,7 @@ def plan_register(command: RegisterUnit, setting: Setting) -> UseCase:
         if isinstance(gate, Elsewhere):
             return gate
         events = domain.decide_register(state, command, setting.context(now))
-        return _decided(command.unit_id, events, owner, gate, state)
+        return _decided(events, command.unit_id, (owner, gate), state)
 
     return UseCase([("unit", command.unit_id)], decide)
 
@@ -61,7 +61,7 @@ def plan_assign(command: AssignUnit, setting: Setting) -> UseCase:
         )
         if not isinstance(events, Rejection) and known:
             events = tuple(msgspec.structs.replace(event, incident_centre=incident.centre) for event in events)
-        return _decided(command.unit_id, events, state.centre, gate, state, root)
+        return _decided(events, command.unit_id, (state.centre, gate), state, root)
 
     return UseCase([("unit", command.unit_id), ("incident", command.incident_id)], decide)
 
@@ -76,11 +76,15 @@ def plan_cancel(command: CancelAssignment, setting: Setting) -> UseCase:
         gate = setting.gate(state.centre, "dispatch")
         if isinstance(gate, Elsewhere):
             return gate
-        group = {command.incident_id, world.root(command.incident_id), *world.case_members(world.root(command.incident_id))}
+        group = {
+            command.incident_id,
+            world.root(command.incident_id),
+            *world.case_members(world.root(command.incident_id)),
+        }
         active = next((a.incident_id for a in state.assignments if a.active and a.incident_id in group), None)
         own = msgspec.structs.replace(command, incident_id=active or world.root(command.incident_id))
         events = domain.decide_cancel(state, own, setting.context(now))
-        return _decided(command.unit_id, events, state.centre, gate, state, own.incident_id)
+        return _decided(events, command.unit_id, (state.centre, gate), state, own.incident_id)
 
     return UseCase([("unit", command.unit_id), ("incident", command.incident_id)], decide)
 
@@ -95,9 +99,7 @@ def plan_status(command: ReportUnitStatus, setting: Setting) -> UseCase:
         events = domain.report_status(state, command, setting.context(now))
         if isinstance(events, Rejection):
             return events
-        drafts = tuple(
-            Draft(aggregate="unit", id=command.unit_id, payload=event, refs=_refs(event, None)) for event in events
-        )
+        drafts = tuple(Draft(aggregate="unit", id=command.unit_id, payload=event, refs=_refs(event, None)) for event in events)
         return Decided(target=("unit", command.unit_id), drafts=drafts)
 
     return UseCase([("unit", command.unit_id)], decide)
@@ -109,16 +111,15 @@ def _refs(event: Event, incident_id: str | None) -> tuple[str, ...]:
 
 
 def _decided(
-    unit_id: str,
     events: tuple[Event, ...] | Rejection,
-    centre: str,
-    gate: tuple[int, bool],
+    unit_id: str,
+    place: tuple[str, tuple[int, bool]],
     state: Any,
     incident_id: str | None = None,
 ) -> Outcome:
     if isinstance(events, Rejection):
         return events
-    epoch, provisional = gate
+    centre, (epoch, provisional) = place
     assert not provisional, "a unit claim is never provisional"
     drafts = tuple(
         Draft(

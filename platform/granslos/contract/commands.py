@@ -18,8 +18,8 @@ from granslos.contract.types import (
     IncidentId,
     Instant,
     Latitude,
-    LongText,
     Longitude,
+    LongText,
     PriorityCode,
     ShortText,
     SiteCode,
@@ -284,7 +284,14 @@ class BookTransport(Command, frozen=True, kw_only=True):
     source: SourceText
     source_id: SourceText
     transport_class: Literal[
-        "ambulance", "transport_ambulance", "light_ambulance", "stretcher", "intensive_care", "neonatal", "bariatric", "psychiatric"
+        "ambulance",
+        "transport_ambulance",
+        "light_ambulance",
+        "stretcher",
+        "intensive_care",
+        "neonatal",
+        "bariatric",
+        "psychiatric",
     ] = "stretcher"
     pickup: Location
     destination: Location

@@ -86,6 +86,6 @@ def _personal(kind: Callable[[str], Personal], value: Any) -> Personal:
         raise ValueError("Expected `str`")
     if len(value) > _MAX_LENGTH:
         raise ValueError(f"Expected `str` of length <= {_MAX_LENGTH}")
-    if any(ord(c) < 32 and c not in "\t\n\r" or ord(c) == 127 for c in value):
+    if any((ord(c) < 32 and c not in "\t\n\r") or ord(c) == 127 for c in value):
         raise ValueError("Control characters are not allowed")
     return kind(value)

@@ -28,7 +28,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
-    """The one who rang (inringare); not always the patient. Unknown fields of the sender are dropped here and kept in the raw bytes."""
+    """The one who rang (inringare); not always the patient. Fields unknown here are kept in the raw bytes only."""
 
     number: PhoneNumber | None = None
     name: PersonName | None = None

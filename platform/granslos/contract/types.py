@@ -31,5 +31,7 @@ IncidentId = Annotated[str, Meta(pattern=r"^[0-9]{8}-[a-z]{3}-[0-9]{6,9}$", desc
 UnitId = Annotated[str, Meta(min_length=2, max_length=32, pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$", description="Call sign.")]
 HandoverId = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$", description="Hash of source and the source's id.")]
 UserId = Annotated[str, Meta(min_length=1, max_length=64, pattern=_TOKEN)]
-PriorityCode = Annotated[str, Meta(min_length=1, max_length=4, pattern=r"^[0-9A-Z]+$", description="E.g. 1A; a row of the scale.")]
+PriorityCode = Annotated[
+    str, Meta(min_length=1, max_length=4, pattern=r"^[0-9A-Z]+$", description="E.g. 1A; a row of the scale.")
+]
 HexHash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$", description="SHA-256 in lower-case hex.")]

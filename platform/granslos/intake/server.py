@@ -46,7 +46,9 @@ class Intake:
     async def listen(self, bus: Bus) -> None:
         """Listen on one connection."""
         await bus.subscribe(command_filter(self._site), self._take, queue=f"node-{self._site}")
-        await bus.subscribe(control_subject(self._site, "ask").rpartition(".")[0] + ".*", self._control, queue=f"node-{self._site}")
+        await bus.subscribe(
+            control_subject(self._site, "ask").rpartition(".")[0] + ".*", self._control, queue=f"node-{self._site}"
+        )
 
     async def _take(self, message: Msg) -> None:
         if len(self._running) >= limits.INTAKE_COMMANDS_MAX:

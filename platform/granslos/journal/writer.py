@@ -13,7 +13,8 @@ import psycopg
 from structlog import get_logger
 
 from granslos.application.decisions import Committed, Decided, Decision, Draft, Elsewhere, Listener, Seen
-from granslos.application.world import Item, World
+from granslos.application.items import Item
+from granslos.application.world import World
 from granslos.contract.envelope import Envelope, decode_envelope, encode, encode_payload, event_hash, event_id
 from granslos.contract.errors import StoreUnavailableError
 from granslos.contract.events import GenerationStarted
@@ -23,7 +24,8 @@ from granslos.domain.priorities import Scale
 from granslos.domain.stamp import Rejection
 from granslos.projection.changes import changes_of, show
 from granslos.projection.rows import Rows, build
-from granslos.projection.store import SiteState, Store
+from granslos.projection.store import Store
+from granslos.projection.transaction import SiteState
 from granslos.runtime import limits, metrics
 from granslos.runtime.clock import Clock
 
@@ -67,6 +69,7 @@ class JournalWriter:
         """Decide and commit for ever."""
         while True:
             group = [await self._queue.get()]
+            metrics.WRITER_QUEUE.set(self._queue.qsize())
             while len(group) < limits.WRITER_GROUP_DECISIONS_MAX:
                 try:
                     group.append(self._queue.get_nowait())

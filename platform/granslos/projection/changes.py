@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from granslos.application.items import Item, Key
 from granslos.application.ports import Change, Resource
-from granslos.application.world import Item, Key, World
+from granslos.application.world import World
 from granslos.domain.priorities import Scale
 from granslos.projection.rows import Rows, build
 

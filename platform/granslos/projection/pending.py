@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from granslos.application.items import Item
 from granslos.application.ports import Change
-from granslos.application.world import Item, World
+from granslos.application.world import World
 from granslos.domain.priorities import Scale
 from granslos.projection.changes import changes_of
 from granslos.projection.projector import Projector, Tail

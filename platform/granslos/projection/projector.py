@@ -4,6 +4,7 @@ Refuses gaps and wrong hashes; parks what it cannot read; marks what is late (an
 in the LOG) and what repeats a command that another journal brought before.
 """
 
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -12,8 +13,9 @@ import msgspec
 import psycopg
 from structlog import get_logger
 
+from granslos.application.items import NOT_A_TWIN, TWIN_OTHER, TWIN_SAME, Item, Key
 from granslos.application.ports import Change, Confirmation, Tick
-from granslos.application.world import NOT_A_TWIN, TWIN_OTHER, TWIN_SAME, Item, Key, World
+from granslos.application.world import World
 from granslos.contract.envelope import Envelope, decode_envelope, decode_payload, event_hash
 from granslos.contract.errors import ChainError, ContractError, GapError
 from granslos.contract.events import DeskMoved, GenerationStarted
@@ -22,7 +24,8 @@ from granslos.domain.priorities import Scale
 from granslos.domain.topics import topics
 from granslos.projection.changes import changes_of
 from granslos.projection.rows import Rows, build
-from granslos.projection.store import SiteState, Store, Transaction
+from granslos.projection.store import Store
+from granslos.projection.transaction import SiteState, Transaction
 from granslos.runtime import metrics
 from granslos.stream.log import LoggedMessage
 
@@ -90,6 +93,7 @@ class Projector:
             StoreUnavailableError: nothing was applied.
         """
         async with self._store.lock:
+            started = time.monotonic()
             fresh = [m for m in messages if m.seq > self._state.log_cursor]
             if not fresh:
                 return
@@ -102,6 +106,7 @@ class Projector:
             except BaseException:
                 self.tails, self.epochs = tails, epochs
                 raise
+            metrics.PROJECTION_SECONDS.observe(time.monotonic() - started)
 
     # --- reading and checking ----------------------------------------------------------------------------------------
 
@@ -191,13 +196,13 @@ class Projector:
         self.parked_count += len(parked)
         metrics.PROJECTED_EVENTS.inc(len(items))
         metrics.PARKED_EVENTS.inc(len(parked))
+        metrics.PARKED_NOW.set(self.parked_count)
+        metrics.CONFLICTS_OPEN.set(len(self._world.conflicted))
         for p in parked:
             log.error("event_parked", type=p.type, event_id=p.event_id, log_seq=p.message.seq, reason=p.reason[:200])
         self._tell(items, rows, was_pending)
 
-    def _write(
-        self, tx: Transaction, items: Sequence[Item], parked: Sequence[Parked], rows: Rows, after: SiteState
-    ) -> None:
+    def _write(self, tx: Transaction, items: Sequence[Item], parked: Sequence[Parked], rows: Rows, after: SiteState) -> None:
         log_rows = [_log_row(item) for item in items]
         log_rows += [_parked_row(p) for p in parked]
         tx.log(log_rows)

@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
+from granslos.application.items import Entry, Key, Stored
 from granslos.application.ports import Resource, Tick
-from granslos.application.world import Entry, Key, Stored, World
+from granslos.application.world import World
 from granslos.contract.answers import Durability
 from granslos.contract.envelope import encode
 from granslos.contract.person import decode_hook, encode_hook
@@ -18,8 +19,8 @@ from granslos.contract.views import ConflictView, IncidentView, View
 from granslos.domain.priorities import Scale
 from granslos.domain.topics import STATE_TYPES
 from granslos.domain.unit import AssignmentState
-from granslos.projection.shape import Shape
 from granslos.domain.view import conflict_views, handover_view, incident_view, operator_view, unit_view
+from granslos.projection.shape import Shape
 
 _packer = msgspec.msgpack.Encoder(enc_hook=encode_hook)
 _state_unpackers = {
@@ -241,9 +242,7 @@ def _conflict_rows(rows: Rows, world: World, entry: Entry, conflicts: Sequence[C
         world.conflicted.add(owner)
     for conflict in conflicts:
         data = encode(conflict)
-        rows.tables["conflict"].append(
-            (conflict.id, conflict.kind, conflict.state, owner, conflict.detected_at, data)
-        )
+        rows.tables["conflict"].append((conflict.id, conflict.kind, conflict.state, owner, conflict.detected_at, data))
         rows.resources["conflict", conflict.id] = Resource("conflict", conflict.id, msgspec.Raw(data))
 
 
@@ -272,9 +271,7 @@ def _operator_row(rows: Rows, world: World, entry: Entry, scale: Scale) -> None:
 
 
 def _centre_row(rows: Rows, world: World, entry: Entry, scale: Scale) -> None:
-    rows.tables["centre"].append(
-        (entry.key[1], entry.position, bool(entry.pending), pack(entry), encode(entry.current))
-    )
+    rows.tables["centre"].append((entry.key[1], entry.position, bool(entry.pending), pack(entry), encode(entry.current)))
 
 
 _ROW_OF = {

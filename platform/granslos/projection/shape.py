@@ -34,7 +34,7 @@ class Shape:
         letters = [f"c{n}" for n in range(len(columns))]
         picked = ", ".join(e.format(letter) for e, letter in zip(expressions, letters, strict=True))
         arrays = ", ".join(f"?::{kind}[]" for _, kind in columns)
-        self._arrays = f"{head} select {picked} from unnest({arrays}) as rows ({', '.join(letters)}) {tail}"
+        self._arrays = f"{head} select {picked} from unnest({arrays}) as rows ({', '.join(letters)}) {tail}"  # noqa: S608 -- names from constants
 
     def statement(self, rows: Sequence[tuple[Any, ...]]) -> tuple[str, list[Any]]:
         """Return the statement and its parameters; ``rows`` is not empty."""

@@ -9,98 +9,19 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-import msgspec
 import psycopg
 from psycopg import AsyncConnection, AsyncRawCursor
 from psycopg.rows import tuple_row
 
-from granslos.application.world import TWIN_OTHER, Item, Key, Stored
+from granslos.application.items import TWIN_OTHER, Item, Key, Stored
 from granslos.contract.envelope import decode_envelope, decode_payload, event_hash
 from granslos.contract.errors import ContractError, StoreUnavailableError
 from granslos.domain.unit import AssignmentState
 from granslos.projection import rows as row_sql
-from granslos.projection.shape import Shape, joined
+from granslos.projection.transaction import STATE_COLUMNS, JournalRow, SiteState, Transaction
 from granslos.runtime import limits
 
-
-class SiteState(msgspec.Struct, kw_only=True):
-    """The one row that says where this site stands."""
-
-    site: str
-    generation: int = 0
-    journal_head: int = 0
-    journal_hash: str = "0" * 64
-    next_serial: int = 1
-    serial_day: str = ""
-    log_cursor: int = 0
-    log_identity: str = ""
-
-
-_STATE_COLUMNS = ("generation", "journal_head", "journal_hash", "next_serial", "serial_day", "log_cursor", "log_identity")
-# The columns come from the constant above.
-_STATE_UPDATE = "update site_state set " + ", ".join(f"{c} = ?" for c in _STATE_COLUMNS)
-_STATE_SELECT = "select site, " + ", ".join(_STATE_COLUMNS) + " from site_state"
-_LOG = Shape(
-    "event_log",
-    (
-        ("log_seq", "bigint"),
-        ("site", "text"),
-        ("generation", "integer"),
-        ("jseq", "bigint"),
-        ("event_id", "text"),
-        ("type", "text"),
-        ("command_id", "text"),
-        ("at", "timestamptz"),
-        ("late", "boolean"),
-        ("twin", "smallint"),
-        ("topics", "text"),
-        ("hash", "text"),
-        ("body", "bytea"),
-    ),
-    "on conflict (log_seq) do nothing",
-    {"topics": "string_to_array({}, ' ')"},
-)
-_COMMANDS = Shape(
-    "command",
-    (
-        ("command_id", "text"),
-        ("command_hash", "text"),
-        ("aggregate", "text"),
-        ("aggregate_id", "text"),
-        ("status", "integer"),
-    ),
-    "on conflict (command_id) do nothing",
-)
-_JOURNAL = Shape(
-    "journal",
-    (
-        ("generation", "integer"),
-        ("jseq", "bigint"),
-        ("event_id", "text"),
-        ("hash", "text"),
-        ("subject", "text"),
-        ("body", "bytea"),
-    ),
-    "on conflict (generation, jseq) do nothing",
-)
-_PARK = Shape(
-    "parked_event",
-    (
-        ("event_id", "text"),
-        ("log_seq", "bigint"),
-        ("type", "text"),
-        ("topics", "text"),
-        ("reason", "text"),
-        ("body", "bytea"),
-    ),
-    "on conflict (event_id) do nothing",
-    {"topics": "string_to_array({}, ' ')"},
-)
-
-JournalRow = tuple[int, int, str, str, str, bytes]
-"""generation, jseq, event id, hash, subject, body."""
-CommandRow = tuple[str, str, str, str, int]
-"""command id, command hash, aggregate, aggregate id, status."""
+_STATE_SELECT = "select site, " + ", ".join(STATE_COLUMNS) + " from site_state"  # noqa: S608 -- names from a constant
 
 
 class Store:
@@ -192,7 +113,7 @@ class Store:
         connection = self._require()
         await connection.execute("insert into site_state (site) values (%s) on conflict do nothing", [site])
         found = await self._read(_STATE_SELECT, [])
-        return SiteState(site=found[0][0], **dict(zip(_STATE_COLUMNS, found[0][1:], strict=True)))
+        return SiteState(site=found[0][0], **dict(zip(STATE_COLUMNS, found[0][1:], strict=True)))
 
     async def probe(self) -> None:
         """Commit a probe row with fsync: proof that this site can make something durable now."""
@@ -268,7 +189,8 @@ class Store:
     async def events_after(self, cursor: int, count_max: int) -> list[Item]:
         """Return the readable events of ``event_log`` after a LOG sequence, in order; the rebuild's source."""
         found = await self._read(
-            "select log_seq, late, twin, body from event_log where log_seq > %s order by log_seq limit %s", [cursor, count_max]
+            "select log_seq, late, twin, body from event_log where log_seq > %s order by log_seq limit %s",
+            [cursor, count_max],
         )
         return [item for row in found if (item := stored_item(*row)) is not None]
 
@@ -357,58 +279,3 @@ def stored_item(log_seq: int | None, late: bool, twin: int, body: bytes) -> Item
         return None
     assert twin <= TWIN_OTHER
     return Item(envelope, payload, bytes(body), event_hash(body), late, log_seq, twin)
-
-
-class Transaction:
-    """What is written in one commit: collected, then sent as one statement, so that a commit is one round trip and one fsync.
-
-    Each table is written by at most one part, so that it does not matter that all parts see the same snapshot.
-    """
-
-    def __init__(self) -> None:
-        self._parts: list[str] = []
-        self._parameters: list[Any] = []
-
-    def add(self, statement: str, parameters: Sequence[Any] = ()) -> None:
-        """Add a data-modifying statement; its parameters are written ``?``."""
-        self._parts.append(statement)
-        self._parameters += parameters
-
-    def _insert(self, shape: Shape, rows: Sequence[tuple[Any, ...]]) -> None:
-        if rows:
-            self.add(*shape.statement(rows))
-
-    def journal(self, rows: Sequence[JournalRow]) -> None:
-        """Append to the journal; a row that is there already is kept."""
-        self._insert(_JOURNAL, rows)
-
-    def commands(self, rows: Sequence[CommandRow]) -> None:
-        """Remember commands that took effect; the first wins."""
-        self._insert(_COMMANDS, rows)
-
-    def log(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Append to ``event_log``; topics joined by blanks."""
-        self._insert(_LOG, rows)
-
-    def rows(self, rows: row_sql.Rows) -> None:
-        """Write the read model's changes."""
-        for statement, parameters in rows.statements():
-            self.add(statement, parameters)
-
-    def state(self, state: SiteState) -> None:
-        """Write where this site stands now."""
-        self.add(_STATE_UPDATE, [getattr(state, column) for column in _STATE_COLUMNS])
-
-    def park(self, rows: Sequence[tuple[str, int, str, str, str, bytes]]) -> None:
-        """Park events: id, LOG sequence, type, topics joined by blanks, reason, body."""
-        self._insert(_PARK, rows)
-
-    def probe(self) -> None:
-        """Change the probe row."""
-        self.add("update site_state set probe = probe + 1")
-
-    def statement(self) -> tuple[str, list[Any]] | None:
-        """Return the one statement and its parameters; None when there is nothing to write."""
-        if not self._parts:
-            return None
-        return joined(tuple(self._parts)), self._parameters

@@ -43,6 +43,8 @@ class Beats:
         self._desks, self._clock = desks, clock
         self._instance = uuid4().hex
         self._counter = 0
+        self._stalls_told = 0
+        self.blocked = False
         self._committed_at = float("-inf")
         self.source: BeatSource
         self.on_tick: list[Callable[[float], None]] = []
@@ -68,7 +70,7 @@ class Beats:
 
     def can_commit(self) -> bool:
         """Tell whether something was fsynced here within the bound."""
-        return self._clock.monotonic() - self._committed_at <= limits.PRESENCE_PROBE_AGE_SECONDS
+        return not self.blocked and self._clock.monotonic() - self._committed_at <= limits.PRESENCE_PROBE_AGE_SECONDS
 
     async def run(self) -> None:
         """Beat and tick for ever."""
@@ -85,8 +87,7 @@ class Beats:
         self._counter += 1
         claims = [DeskClaim(centre=d.centre, desk=d.desk, epoch=d.epoch) for d in self._desks.served_here()]
         claims += [
-            DeskClaim(centre=c, desk=d, epoch=self._desks.desk(c, d).epoch, provisional=True)
-            for c, d in self._desks.claims()
+            DeskClaim(centre=c, desk=d, epoch=self._desks.desk(c, d).epoch, provisional=True) for c, d in self._desks.claims()
         ]
         beat = Beat(
             site=self._site,
@@ -115,6 +116,14 @@ class Beats:
 
     def _measure(self, now: float) -> None:
         metrics.ISLAND.set(self.presence.is_island(now))
+        metrics.LOOP_STALLS.inc(self.presence.stalls - self._stalls_told)
+        self._stalls_told = self.presence.stalls
+        for desk in ("calls", "dispatch"):
+            metrics.DESKS_SERVED.labels(desk).set(sum(1 for d in self._desks.served_here() if d.desk == desk))
+        for centre, count in self.source.staff().items():
+            metrics.OPERATORS_ON_DUTY.labels(centre).set(count)
+        if self.clock_offsets:
+            metrics.CLOCK_OFFSET_SECONDS.set(sorted(self.clock_offsets.values())[len(self.clock_offsets) // 2])
         metrics.SITES_HEARD.set(len(self.presence.heard(now)))
         for site in self.presence.others:
             age = self.presence.age(site, now)

@@ -13,13 +13,13 @@ from typing import Protocol
 import msgspec
 from structlog import get_logger
 
+from granslos.application.items import Item
 from granslos.application.ports import Change
-from granslos.application.world import Item
 from granslos.contract.envelope import decode_envelope, decode_payload, event_hash
 from granslos.contract.errors import ForeignTailError, LogUnavailableError, StoreUnavailableError
 from granslos.contract.events import DeskMoved
 from granslos.contract.subjects import log_subject
-from granslos.projection.store import JournalRow
+from granslos.projection.transaction import JournalRow
 from granslos.runtime import limits, metrics
 from granslos.stream.log import Log, TailMovedError
 
@@ -73,9 +73,7 @@ class Forwarder:
         """Take newly journalled events (a ``Listener``)."""
         for item in items:
             e = item.envelope
-            self._fresh.append(
-                (e.generation, e.jseq, e.event_id, item.hash, log_subject(e.site, e.aggregate, e.id), item.body)
-            )
+            self._fresh.append((e.generation, e.jseq, e.event_id, item.hash, log_subject(e.site, e.aggregate, e.id), item.body))
             self.head = (e.generation, e.jseq)
         if self._behind_since is None:
             self._behind_since = asyncio.get_running_loop().time()

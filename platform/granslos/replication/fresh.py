@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from nats.aio.msg import Msg
 from structlog import get_logger
 
+from granslos.application.items import Item
 from granslos.application.ports import Change
-from granslos.application.world import Item
 from granslos.contract.errors import UnavailableError
 from granslos.contract.subjects import FRESH, fresh_subject
 from granslos.projection.projector import Tail

@@ -106,9 +106,7 @@ def _restarted(state: GuardState, before: float, now: float) -> GuardState:
     """What was good when we last looked gets a full period again; what was lost stays lost."""
     contact_at = {peer: now if before - at < LOST_AFTER_SECONDS else at for peer, at in state.contact_at.items()}
     word = state.word_at is not None and before - state.word_at < LOST_AFTER_SECONDS
-    return GuardState(
-        contact_at=contact_at, word_at=now if word else None, linked_since=None, decided_at=state.decided_at
-    )
+    return GuardState(contact_at=contact_at, word_at=now if word else None, linked_since=None, decided_at=state.decided_at)
 
 
 def _is_majority(count: int, hubs: int) -> bool:

@@ -27,9 +27,7 @@ log = structlog.get_logger("hub_guard")
 class GuardedHub:
     """The hub's process. At most one at a time; a new one is started only when the last was seen to end."""
 
-    def __init__(
-        self, command: tuple[str, ...], hold: Path | None, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, command: tuple[str, ...], hold: Path | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._command, self._hold, self._clock = command, hold, clock
         self._process: subprocess.Popen[bytes] | None = None
         self._ending_for = ""

@@ -41,9 +41,7 @@ async def ask(system_url: str, *, hubs: int, within_seconds: float) -> HubWord:
     word = HubWord(servers=frozenset(), leader="")
     try:
         async with asyncio.timeout(within_seconds):
-            reader, writer = await asyncio.open_connection(
-                url.hostname, url.port or PORT_DEFAULT, limit=ANSWER_BYTES_MAX
-            )
+            reader, writer = await asyncio.open_connection(url.hostname, url.port or PORT_DEFAULT, limit=ANSWER_BYTES_MAX)
             try:
                 own = json.loads((await reader.readline()).removeprefix(b"INFO "))["server_id"]
                 writer.write(_question(unquote(url.username or ""), unquote(url.password or "")))

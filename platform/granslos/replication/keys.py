@@ -10,12 +10,11 @@ from typing import Protocol
 import msgspec
 from structlog import get_logger
 
-from granslos.application.dispatcher import RemotePort
+from granslos.application.outside import RemotePort
 from granslos.contract.answers import Answer, rejected
 from granslos.contract.commands import CommandRequest, DeskName, HandBackDesk, TakeOverDesk
 from granslos.contract.envelope import encode
 from granslos.contract.errors import AuthorityUnavailableError, LogUnavailableError
-from granslos.contract.events import DeskMoved
 from granslos.contract.places import Actor
 from granslos.contract.subjects import epoch_subject
 from granslos.contract.views import DeskView

@@ -44,6 +44,7 @@ class Presence:
         self._stalled_until = float("-inf")
         self._started = now
         self._last_tick = now
+        self.stalls = 0
 
     @property
     def majority(self) -> int:
@@ -76,6 +77,7 @@ class Presence:
         if now - self._last_tick > limits.PRESENCE_STALL_SECONDS:
             # This loop stood still: what it "did not hear" meanwhile proves nothing about others.
             self._stalled_until = now + limits.PRESENCE_SILENT_SECONDS
+            self.stalls += 1
         self._last_tick = now
         if self._has_majority(now):
             self._majority_lost_at = None

@@ -5,14 +5,17 @@ generation); everything in the LOG projected, as far as it can be read; only the
 """
 
 import asyncio
+import shutil
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import msgspec
 from structlog import get_logger
 
 from granslos.application.decisions import Known
+from granslos.application.items import Item
 from granslos.application.ports import Change, Confirmation
-from granslos.application.world import Item, World
+from granslos.application.world import World
 from granslos.contract.envelope import KNOWN_TYPES
 from granslos.contract.errors import (
     ChainError,
@@ -27,7 +30,8 @@ from granslos.journal.writer import JournalWriter
 from granslos.projection.pending import show_pending
 from granslos.projection.projector import Projector
 from granslos.projection.rows import build
-from granslos.projection.store import SiteState, Store
+from granslos.projection.store import Store
+from granslos.projection.transaction import SiteState
 from granslos.replication.beats import Beats
 from granslos.replication.desks import Desks
 from granslos.replication.forwarder import Forwarder
@@ -48,22 +52,22 @@ class SiteCore:
     Args:
         known: this site's code, scale, centres, map.
         sites: all sites' codes.
-        store, journal_source: the write connection, and one for the forwarder.
+        dsn: of this site's PostgreSQL: one connection to write, and one for the forwarder to read the journal.
         hub: connection to the LOG's cluster.
-        beats, desks, takeover, forwarder, fresh: made by the composition root.
+        clock: the node's.
     """
 
-    def __init__(self, known: Known, sites: Sequence[str], store: Store, journal_source: Store, hub: Bus, clock: Clock) -> None:
+    def __init__(self, known: Known, sites: Sequence[str], dsn: str, hub: Bus, clock: Clock) -> None:
         self.known, self.sites, self.clock = known, tuple(sites), clock
-        self.store, self.journal_source, self.hub = store, journal_source, hub
-        self.world = World(store)
+        self.store, self.journal_source, self.hub = Store(dsn), Store(dsn), hub
+        self.world = World(self.store)
         self.state = SiteState(site=known.site)
         self.desks = Desks(known.site, known.centres.values())
         self.log = Log(hub.client)
         self.reader = LogReader(hub.client)
-        self.writer = JournalWriter(store, self.world, known.scale, clock, self.state)
-        self.projector = Projector(store, self.world, known.scale, self.state)
-        self.forwarder = Forwarder(known.site, journal_source, self.log)
+        self.writer = JournalWriter(self.store, self.world, known.scale, clock, self.state)
+        self.projector = Projector(self.store, self.world, known.scale, self.state)
+        self.forwarder = Forwarder(known.site, self.journal_source, self.log)
         self.beats: Beats
         self.takeover: Takeover
         self.fresh: Fresh
@@ -81,10 +85,10 @@ class SiteCore:
         self.writer.listeners += [self.forwarder, fresh, self]
         self.writer.on_store_lost = self._reload.set
         self.projector.on_changes = self._projected
-        self.projector.on_confirmed = lambda confirmed: self.confirm(confirmed)
+        self.projector.on_confirmed = self._confirmed
         self.projector.on_desk_moved = self._desk_moved
         self.forwarder.on_fenced = lambda marker: self._desk_moved(marker, 0)
-        self.forwarder.on_halted = lambda reason: self.alarm("forwarder_halted", reason)
+        self.forwarder.on_halted = self._halted
         takeover.projected_to = self.projected_to
         fresh.show = self._show
         beats.on_tick.append(takeover.tick)
@@ -130,7 +134,9 @@ class SiteCore:
             keys = [key for kind in ("unit", "operator") for key in await self.store.keys_of(kind)]
             keys += await self.store.live_incidents()
             doubtful = [
-                key for kind in ("incident", "handover", "unit", "operator") for key in await self.store.keys_of(kind, only_pending=True)
+                key
+                for kind in ("incident", "handover", "unit", "operator")
+                for key in await self.store.keys_of(kind, only_pending=True)
             ]
             await self.world.prepare([*keys, *doubtful, *self.world.keys_of(pending)])
             await self.world.add_pending(pending)
@@ -255,6 +261,7 @@ class SiteCore:
                 metrics.LOG_LAG_EVENTS.set(max(0, status.last_seq - self.state.log_cursor))
                 metrics.LOG_LEADER_KNOWN.set(1)
                 metrics.LOG_BYTES.set(status.bytes)
+                metrics.LOG_REPLICAS_CURRENT.set(status.replicas_current)
                 if self.log_bytes_max:
                     metrics.LOG_BYTES_RATIO.set(status.bytes / self.log_bytes_max)
             except LogUnavailableError:
@@ -279,10 +286,22 @@ class SiteCore:
         metrics.LOG_POSITION.set(self.state.log_cursor)
         self.publish(changes)
 
+    def _halted(self, reason: str) -> None:
+        metrics.FORWARDER_HALTED.set(1)
+        self.alarm("forwarder_halted", reason)
+
+    def _confirmed(self, confirmed: Sequence[Confirmation]) -> None:
+        self.confirm(confirmed)
+
     def _desk_moved(self, marker: DeskMoved, seq: int) -> None:
         if self.desks.moved(marker, seq):
             log.warning(
-                "desk_moved", centre=marker.centre, desk=marker.desk, loser=marker.loser, holder=marker.holder, epoch=marker.epoch
+                "desk_moved",
+                centre=marker.centre,
+                desk=marker.desk,
+                loser=marker.loser,
+                holder=marker.holder,
+                epoch=marker.epoch,
             )
             self.takeover.on_moved(self.desks.desk(marker.centre, marker.desk))
 
@@ -292,6 +311,22 @@ class SiteCore:
             self.publish(await show_pending(self.store, self.world, self.known.scale, self.projector, known))
         except StoreUnavailableError:
             self._reload.set()
+
+    async def watch_disk(self, folder: Path) -> None:
+        """Stop to take commands while the disk is still writable, and let the others take over; resume with room again."""
+        while True:
+            usage = await asyncio.to_thread(shutil.disk_usage, folder)
+            free = usage.free / usage.total
+            metrics.STORE_FREE_RATIO.labels("data").set(free)
+            if free < limits.DISK_FREE_STOP_RATIO:
+                self.writer.accepting, self.beats.blocked = False, True
+                self.alarm(
+                    "disk_full", f"less than {limits.DISK_FREE_STOP_RATIO:.0%} of the disk is free: no new commands here"
+                )
+            elif free > limits.DISK_FREE_RESUME_RATIO and self.beats.blocked:
+                self.writer.accepting, self.beats.blocked = True, False
+                self.clear("disk_full")
+            await asyncio.sleep(limits.DISK_LOOK_SECONDS)
 
     async def tidy(self) -> None:
         """Forget idle aggregates for ever."""

@@ -111,14 +111,7 @@ class Takeover:
 
     def tick(self, now: float) -> None:
         """Note who is lost and who is back; claim lost call desks. Call at every presence tick; does not block."""
-        presence = self._watch.presence
-        for site in presence.others:
-            if presence.is_lost(site, now):
-                if site not in self.lost_since:
-                    self.lost_since[site] = now
-                    log.warning("site_lost", lost=site, age=presence.age(site, now))
-            elif site in self.lost_since and presence.is_back(site, now):
-                log.info("site_back", back=site, seconds=round(now - self.lost_since.pop(site), 1))
+        self._note_lost(now)
         self._release()
         if not self._desks.serving_enabled:
             return
@@ -130,6 +123,16 @@ class Takeover:
                 self.on_moved(self._desks.desk(*key))
             if key not in self.queued:
                 self.want(Wanted(desk.centre, "calls" if desk.desk == "calls" else "dispatch", "takeover", SYSTEM))
+
+    def _note_lost(self, now: float) -> None:
+        presence = self._watch.presence
+        for site in presence.others:
+            if presence.is_lost(site, now):
+                if site not in self.lost_since:
+                    self.lost_since[site] = now
+                    log.warning("site_lost", lost=site, age=presence.age(site, now))
+            elif site in self.lost_since and presence.is_back(site, now):
+                log.info("site_back", back=site, seconds=round(now - self.lost_since.pop(site), 1))
 
     def _release(self) -> None:
         """Drop claims and wishes whose site is back, or for which this site is no longer fit."""

@@ -137,6 +137,15 @@ START_PROJECTION_SECONDS = 120.0
 STORE_RETRY_SECONDS = 0.3
 """Pause between two tries to reach PostgreSQL again."""
 
+DISK_FREE_STOP_RATIO = 0.10
+"""With less of the disk free a site takes no new commands, and the others take its desks."""
+
+DISK_FREE_RESUME_RATIO = 0.12
+"""With more free than this it takes commands again."""
+
+DISK_LOOK_SECONDS = 5.0
+"""Pause between two looks at the disk: at 100 events a second of 2 kB each that is a megabyte."""
+
 WORLD_ENTRIES_MAX = 20_000
 """Aggregates kept in memory; closed incidents and their handovers above it are forgotten, oldest first."""
 

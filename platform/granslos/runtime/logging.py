@@ -28,9 +28,7 @@ PERSONAL_KEYS = frozenset(
 _QUIET_LIBRARIES = ("alembic", "httpcore", "httpx", "nats", "uvicorn", "uvicorn.access", "uvicorn.error")
 
 
-def configure(
-    site: str, *, stream: TextIO | None = None, level: int = logging.INFO, terminal: bool | None = None
-) -> None:
+def configure(site: str, *, stream: TextIO | None = None, level: int = logging.INFO, terminal: bool | None = None) -> None:
     """Set up the logs of this process; call once, first thing.
 
     Args:

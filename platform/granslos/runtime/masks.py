@@ -5,9 +5,7 @@ from datetime import date
 
 MASK = "•••"
 
-_CREDENTIALS = re.compile(
-    r"(://[^:/@\s]*:)[^@/\s]+@|(\b(?:password|passwd|pwd)\s*=\s*)(?:'[^']*'|[^\s'&]+)", re.IGNORECASE
-)
+_CREDENTIALS = re.compile(r"(://[^:/@\s]*:)[^@/\s]+@|(\b(?:password|passwd|pwd)\s*=\s*)(?:'[^']*'|[^\s'&]+)", re.IGNORECASE)
 _BEARER = re.compile(r"\b(Bearer\s+)\S+|\beyJ[\w-]+\.[\w-]+\.[\w-]*", re.IGNORECASE)
 _NATIONAL_ID = re.compile(r"(?<![0-9A-Za-z])(?:(1[89]|20)?(\d{2})(\d{2})(\d{2})[-+ ]?(\d{3})(\d))(?![0-9A-Za-z])")
 _PHONE = re.compile(

@@ -39,9 +39,7 @@ STORE_FREE_RATIO = Gauge("granslos_disk_free_ratio", "Free share of a disk, 0 to
 
 JOURNAL_BACKLOG_EVENTS = Gauge("granslos_journal_backlog_events", "Journal events not known to be in the LOG.")
 FORWARDED_EVENTS = Counter("granslos_forwarded_events_total", "Journal events appended to the LOG.")
-FORWARDER_RETRIES = Counter(
-    "granslos_forwarder_retries_total", "Appends that failed or timed out, and are tried again."
-)
+FORWARDER_RETRIES = Counter("granslos_forwarder_retries_total", "Appends that failed or timed out, and are tried again.")
 FORWARDER_CHAIN_CHECKS_FAILED = Counter(
     "granslos_forwarder_refused_batches_total", "Batches refused by the chain check: the tail was read again."
 )
@@ -59,7 +57,6 @@ PARKED_EVENTS = Counter("granslos_parked_events_total", "LOG events that could n
 PARKED_NOW = Gauge("granslos_parked_waiting_events", "Parked events that nobody has dealt with.")
 LOG_POSITION = Gauge("granslos_log_position_events", "LOG sequence that the read model stands at.")
 LOG_LAG_EVENTS = Gauge("granslos_log_lag_events", "LOG events not yet applied here.")
-LOG_AGE_SECONDS = Gauge("granslos_data_age_seconds", "Time since the read model was last known to be complete.")
 PROJECTION_SECONDS = Histogram(
     "granslos_projection_batch_seconds", "One batch of the LOG applied and committed.", buckets=_COMMIT_BUCKETS
 )
@@ -76,15 +73,12 @@ TAKEOVERS = Counter(
     "granslos_takeovers_total", "Desks taken by this site.", ("desk", "why")
 )  # why: takeover, planned, handback, drill
 OPERATORS_ON_DUTY = Gauge("granslos_duty_operators", "Operators on duty.", ("centre",))
-CONFLICTS = Counter("granslos_conflicts_total", "Clashes found.", ("kind",))
-CONFLICTS_OPEN = Gauge("granslos_open_conflicts", "Clashes that nobody has acknowledged.")
+CONFLICTS_OPEN = Gauge("granslos_open_conflicts", "Aggregates that have or had a clash.")
 
 # --- HTTP and feed ----------------------------------------------------------------------------------------------------
 
 HTTP_REQUESTS = Counter("granslos_http_requests_total", "HTTP requests.", ("path", "method", "status"))
-HTTP_SECONDS = Histogram(
-    "granslos_http_request_seconds", "From first byte to answer.", ("path",), buckets=_ANSWER_BUCKETS
-)
+HTTP_SECONDS = Histogram("granslos_http_request_seconds", "From first byte to answer.", ("path",), buckets=_ANSWER_BUCKETS)
 FEED_READERS = Gauge("granslos_feed_readers", "Consoles connected to this node's feed.")
 FEED_FRAMES = Counter("granslos_feed_frames_total", "Frames encoded for the feed, each once for all readers.")
 FEED_RESYNCS = Counter("granslos_feed_resyncs_total", "Readers that were too slow and were told to start again.")

@@ -290,9 +290,7 @@ def _address_complaints(settings: SiteSettings) -> Iterator[str]:
             yield f"adapters.{name}.port: {port} is {taken[place]}'s"
         taken[place] = f"adapters.{name}"
     guard = settings.guard
-    addresses = (
-        [("guard.listen", guard.listen), *((f"guard.peers.{c}", a) for c, a in guard.peers.items())] if guard else []
-    )
+    addresses = [("guard.listen", guard.listen), *((f"guard.peers.{c}", a) for c, a in guard.peers.items())] if guard else []
     for key, address in addresses:
         if int(address.rpartition(":")[2]) > 65_535:
             yield f"{key}: {address!r} has no such port"

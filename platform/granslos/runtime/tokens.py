@@ -146,9 +146,7 @@ class TokenVerifier:
         if expires <= self._wall():
             raise InvalidTokenError("the token has expired")
         begins = claims.get("nbf")
-        if begins is not None and not (
-            isinstance(begins, int | float) and begins <= self._wall() + limits.TOKEN_SKEW_SECONDS
-        ):
+        if begins is not None and not (isinstance(begins, int | float) and begins <= self._wall() + limits.TOKEN_SKEW_SECONDS):
             raise InvalidTokenError("the token is not valid yet")
         try:
             actor = msgspec.convert(

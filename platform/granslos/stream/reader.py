@@ -53,18 +53,12 @@ class LogReader:
             consumer = await self._create(inbox, cursor + 1)
             delivered = 0
             async for batch in self._batches(arrived):
-                messages = []
+                messages: list[LoggedMessage] = []
                 for message in batch:
-                    consumer_name, stream_seq, consumer_seq = _place(message)
-                    if consumer_name != consumer:
-                        continue
-                    if consumer_seq != delivered + 1:
-                        raise LogUnavailableError("the consumer lost messages")
-                    delivered = consumer_seq
-                    if stream_seq != cursor + 1:
-                        raise GapError(f"the LOG goes from {cursor} to {stream_seq}")
-                    cursor = stream_seq
-                    messages.append(LoggedMessage(stream_seq, message.subject, message.data))
+                    made, delivered = _next(message, consumer, delivered, cursor)
+                    if made is not None:
+                        cursor = made.seq
+                        messages.append(made)
                 if messages:
                     yield messages
         finally:
@@ -122,6 +116,18 @@ class LogReader:
         for reply in (message.reply, stalled):
             if reply:
                 await self._nc.publish(reply, b"")
+
+
+def _next(message: Msg, consumer: str, delivered: int, cursor: int) -> tuple[LoggedMessage | None, int]:
+    """Return a message as the LOG's next (None when it is an older session's), and how many its consumer has delivered."""
+    name, stream_seq, consumer_seq = _place(message)
+    if name != consumer:
+        return None, delivered
+    if consumer_seq != delivered + 1:
+        raise LogUnavailableError("the consumer lost messages")
+    if stream_seq != cursor + 1:
+        raise GapError(f"the LOG goes from {cursor} to {stream_seq}")
+    return LoggedMessage(stream_seq, message.subject, message.data), consumer_seq
 
 
 def _place(message: Msg) -> tuple[str, int, int]:
