@@ -5,7 +5,6 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import msgspec
-from nats.aio.msg import Msg
 from structlog import get_logger
 
 from granslos import __version__
@@ -18,11 +17,10 @@ from granslos.application.outside import Ports
 from granslos.application.recommendation import Recommender
 from granslos.contract.commands import CommandRequest, RegisterUnit
 from granslos.contract.errors import AuthorityUnavailableError
-from granslos.contract.places import Position
-from granslos.contract.subjects import OBSERVATIONS
 from granslos.domain import geography
 from granslos.domain.centre import Centre
 from granslos.domain.priorities import default_scale
+from granslos.intake.observations import Observations
 from granslos.intake.remote import BusRemote
 from granslos.intake.server import Intake
 from granslos.journal.migrate import migrate
@@ -44,7 +42,6 @@ from granslos.runtime.settings import CentreSettings, SiteSettings
 from granslos.runtime.tokens import TokenVerifier
 
 log = get_logger(__name__)
-_positions = msgspec.json.Decoder(Position)
 _drains = msgspec.json.Decoder(DrainRequest)
 _replies = msgspec.json.Decoder(DrainReply)
 
@@ -135,15 +132,6 @@ class Node:
             return msgspec.json.encode(DrainReply(code="invalid"))
         return msgspec.json.encode(await self.keys.drain(request))
 
-    async def _observe(self, message: Msg) -> None:
-        try:
-            position = _positions.decode(message.data)
-        except msgspec.DecodeError:
-            metrics.OBSERVATIONS.labels("invalid").inc()
-            return
-        kept = self.present.observe(position)
-        metrics.OBSERVATIONS.labels("kept" if kept else "stale").inc()
-
     # --- life ----------------------------------------------------------------------------------------------------------
 
     async def run(self, stop: asyncio.Event, listening: Callable[[], None] = lambda: None) -> None:
@@ -190,7 +178,7 @@ class Node:
         async with self.hub, self.edge, self._tasks({"feed": feed.run, "audit": audit.run}):
             for bus in (self.hub, self.edge):
                 await self.intake.listen(bus)
-            await self.edge.subscribe(OBSERVATIONS, self._observe)
+            await Observations(self.present.observe).listen(self.edge)
             await self.core.beats.subscribe()
             await self.core.fresh.subscribe()
             await self.core.join(limits.START_LOG_PATIENCE_SECONDS)

@@ -37,9 +37,7 @@ PLACE = {"latitude": 59.61, "longitude": 16.54}
 BOOKING = {"pickup": PLACE, "destination": PLACE}
 
 
-async def post(
-    node: ApiNode, path: str, body: Any = None, role: Role | None = "supervisor", **headers: str
-) -> httpx.Response:
+async def post(node: ApiNode, path: str, body: Any = None, role: Role | None = "supervisor", **headers: str) -> httpx.Response:
     """Posts a body, JSON unless it is bytes."""
     content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
     async with node.client(role) as client:
@@ -122,9 +120,7 @@ async def test_the_idempotency_key_is_the_commands_id(node: ApiNode) -> None:
     assert node.commands.last.command_id > made, "a UUID of version 7"
 
 
-@pytest.mark.parametrize(
-    "key", ["", " ", "a b", "å".encode().decode("latin-1"), "x" * 129, "-x", "open-abc", "generation-1"]
-)
+@pytest.mark.parametrize("key", ["", " ", "a b", "å".encode().decode("latin-1"), "x" * 129, "-x", "open-abc", "generation-1"])
 async def test_a_key_that_cannot_be_an_id_is_refused(node: ApiNode, key: str) -> None:
     async with node.client() as client:
         response = await client.post(f"{ONE}/answer", headers={"Idempotency-Key": key.encode("latin-1")})  # type: ignore[dict-item]
@@ -165,9 +161,7 @@ async def test_a_handover_with_all_fields_reaches_the_core(node: ApiNode) -> Non
     response = await post(node, "/v1/handovers", body, "adapter")
     assert response.status_code == 201
     command = handed(node)
-    assert (
-        command.caller is not None and command.caller.name is not None and command.caller.name.reveal() == "Åsa Öberg"
-    )
+    assert command.caller is not None and command.caller.name is not None and command.caller.name.reveal() == "Åsa Öberg"
     assert command.location is not None and (command.location.latitude, command.location.usable) == (59.61, True)
     assert (command.priority, command.extra, command.defects) == ("1A", {"operator_desk": 7}, ())
     assert command.raw == json.dumps(body).encode()
@@ -396,9 +390,7 @@ async def test_of_a_key_that_comes_twice_the_last_counts(node: ApiNode) -> None:
 # --- bodies over the wire -----------------------------------------------------------------------------------------
 
 
-async def test_a_body_that_never_ends_is_given_up_and_holds_up_nobody(
-    node: ApiNode, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_body_that_never_ends_is_given_up_and_holds_up_nobody(node: ApiNode, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "HTTP_BODY_SECONDS", 0.6)
     async with node.served() as url, httpx.AsyncClient(base_url=url, headers=node.headers("supervisor")) as client:
         slow = asyncio.create_task(endless_post(url, node.token("supervisor")))
@@ -420,9 +412,7 @@ async def endless_post(url: str, token: str) -> bytes:
     """Sends a body without end; returns all that came when the server has closed the connection."""
     host, port = url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    head = (
-        f"POST /v1/handovers HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nTransfer-Encoding: chunked\r\n\r\n"
-    )
+    head = f"POST /v1/handovers HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nTransfer-Encoding: chunked\r\n\r\n"
     writer.write(head.encode())
 
     async def drip() -> None:

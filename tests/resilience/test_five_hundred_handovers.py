@@ -18,6 +18,7 @@ from support.handovers import (
     send_all,
     settle,
 )
+from support.pacing import pause
 
 SEED = int(os.environ.get("GRANSLOS_SEED", "20261121"))
 HANDOVERS = 500
@@ -57,9 +58,9 @@ def _check(acknowledged: Acknowledged, rows: dict, assigned: int) -> None:  # ty
 
 async def _kill_one_at_a_time(cluster: LocalCluster) -> None:
     for code in PLACES:
-        await asyncio.sleep(2)
+        await pause(2)
         await cluster.kill(code)
-        await asyncio.sleep(4)
+        await pause(4)
         await cluster.start(code)
 
 
@@ -69,7 +70,7 @@ async def _dispatch(cluster: LocalCluster, until: "asyncio.Task[None]") -> int:
     async with client(cluster, "esk", "dispatcher") as http:
         units = [unit["id"] for unit in (await http.get("/v1/units", limit=1000))["items"]]
         while not until.done() and units:
-            await asyncio.sleep(0.3)
+            await pause(0.3)
             try:
                 offered = (await http.get("/v1/incidents", state="offered", limit=1))["items"]
                 if not offered:

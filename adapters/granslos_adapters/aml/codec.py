@@ -90,7 +90,8 @@ def read_sms(data: str | bytes, defects: Defects) -> Fix | None:
     if len(text) > SMS_CHARACTERS_MAX:
         defects.add("too_long", f"{len(text)} characters")
         text = text[:SMS_CHARACTERS_MAX]
-    pairs = _pairs(text.strip("\0\r\n\t "), defects)
+    text = text.strip("\0\r\n\t ")
+    pairs = _pairs(text, defects)
     if _HEADER not in pairs:
         defects.add("no_header", 'no A"ML')
         if not {"lt", "lg"} <= pairs.keys() and "lo" not in pairs:
@@ -145,7 +146,8 @@ def _pairs(text: str, defects: Defects) -> dict[str, str]:
 def _drop_cut(pairs: dict[str, str], defects: Defects) -> None:
     """Drop a number at the end of a message without ``ml``: it may have lost digits, unless it has five decimals."""
     key = next(reversed(pairs))
-    if key in ("lt", "lg", "rd", "lo", "lz") and not _WHOLE.search(pairs[key]):
+    numbers = ("lo", "lz") if "lo" in pairs else ("lt", "lg", "rd")
+    if key in numbers and not _WHOLE.search(pairs[key]):
         defects.add("cut_off", f"{key} is the last thing that came")
         del pairs[key]
 

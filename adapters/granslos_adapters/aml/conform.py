@@ -24,8 +24,8 @@ def conform(kind: str, data: bytes) -> list[Object]:
         raw = message if isinstance(message, bytes) else message.encode("utf-8", "replace")
         fix = read_form(raw, defects) if _FORM.search(raw[:4_096]) else read_sms(message, defects)
         understood = _understood(fix) if fix is not None else {}
-        kept = [f"{name}={value}" for name, value in fix.kept.items()] if fix is not None else [raw[:200].hex()]
-        found.append(result(understood, kept, defects.all()))
+        kept = [f"{name}={value}" for name, value in fix.kept.items()] if fix is not None else []
+        found.append(result(understood, kept, defects.all(), raw))
     return found
 
 

@@ -27,7 +27,7 @@ def conform(kind: str, data: bytes) -> list[Object]:
         saved = unreadable(reading, "", origin, defects)
         ids = {"call_ids": list(saved.call_ids), "incident_id": reading.scraps.incident_id}
         understood = _understood(reading.partial, saved) if reading.partial and reading.partial.components else ids
-        return [result(understood, [], saved.defects)]
+        return [result(understood, [], saved.defects, origin.raw)]
     handovers = [(eido, to_handover(eido, origin, defects, priorities)) for eido in reading.eidos]
     return [result(_understood(eido, handover), _kept(eido), handover.defects) for eido, handover in handovers]
 

@@ -27,6 +27,7 @@ from granslos_adapters.emergency.limits import KEPT_CHARACTERS_MAX
 from granslos_adapters.emergency.msd import Msd, read_msd
 from granslos_adapters.emergency.pidflo import Found, PidfLo, read_pidflo
 from granslos_adapters.emergency.positions import Suggestion
+from granslos_adapters.emergency.texts import fit
 from granslos_adapters.emergency.values import clean
 
 BYTES_MAX = 64 << 20
@@ -56,11 +57,16 @@ def conform(kind: str, data: bytes) -> list[Object]:
     return list(_READERS[kind](data))
 
 
-def result(understood: Object, kept: Iterable[str], defects: Iterable[Defect]) -> Object:
-    """Return one object in the form that ``granslos conform`` prints; empty members are left out of ``understood``."""
+def result(understood: Object, kept: Iterable[str], defects: Iterable[Defect], raw: bytes = b"") -> Object:
+    """Return one object in the form that ``granslos conform`` prints; empty members are left out of ``understood``.
+
+    Where nothing was understood, the beginning of ``raw`` stands under ``kept``.
+    """
+    shown = clean({key: value for key, value in understood.items() if value not in (None, [], {}, ())})
+    parts = list(kept) or ([raw.decode("utf-8", "backslashreplace")] if raw and not shown else [])
     return {
-        "understood": clean({key: value for key, value in understood.items() if value not in (None, [], {}, ())}),
-        "kept": [part[:KEPT_CHARACTERS_MAX] for part in kept],
+        "understood": shown,
+        "kept": [fit(part, KEPT_CHARACTERS_MAX) for part in parts],
         "defects": [{"code": one.code, "where": one.where, "text": one.text} for one in defects],
     }
 
@@ -169,13 +175,13 @@ def msd(read: Msd) -> Object:
 def _pidf(data: bytes) -> Iterator[Object]:
     defects = Defects()
     document = read_pidflo(data, defects)
-    yield result(pidf(document), document.kept, defects.all())
+    yield result(pidf(document), document.kept, defects.all(), data)
 
 
 def _additional(data: bytes) -> Iterator[Object]:
     defects = Defects()
     blocks = read_additional_data(data, defects)
-    yield result({"blocks": [block(one) for one in blocks]}, [], defects.all())
+    yield result({"blocks": [block(one) for one in blocks]}, [], defects.all(), data)
 
 
 def _cap(data: bytes) -> Iterator[Object]:
@@ -183,7 +189,7 @@ def _cap(data: bytes) -> Iterator[Object]:
     alert = read_cap(data, defects)
     understood: Object = msgspec.to_builtins(alert) if alert is not None else {}
     kept = understood.pop("kept", [])
-    yield result(understood, kept, defects.all())
+    yield result(understood, kept, defects.all(), data)
 
 
 def _msd(data: bytes) -> Iterator[Object]:

@@ -112,7 +112,7 @@ def _unwrap(data: bytes, defects: Defects) -> bytes:
 def _strict(version: int, body: bytes, defects: Defects) -> Fields | None:
     try:
         decoded: Fields = _module(version).decode("MSDMessage", body)
-    except asn1tools.DecodeError as error:
+    except (asn1tools.Error, NotImplementedError, ValueError, LookupError) as error:  # it raises all of these
         defects.add("not_decodable", str(error)[:120])
         return None
     structure: Fields = decoded["msdStructure"]

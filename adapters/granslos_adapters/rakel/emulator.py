@@ -141,6 +141,8 @@ class Terminal:
             (called, bits), self._awaiting_data = self._awaiting_data, None
             text = line.decode("latin-1").strip()
             line.clear()
+            if self.behaviour.echo:
+                await self._write(f"{text}\r\n".encode("latin-1"))
             await self._on_data(called, bits, text)
         elif octet in (0x0A, 0x0D):
             text = line.decode("latin-1").strip()

@@ -24,7 +24,7 @@ _BREAK = re.compile(rb"[\r\n]")
 _CONTROL = bytes(range(0x20))
 _HEX_LINE = re.compile(r"[0-9A-Fa-f]+", re.ASCII)
 _ECHO = re.compile(r"AT(?:$|[+&?=EIZDHO/])", re.IGNORECASE)
-_ECHO_CMGS = re.compile(r"AT\+CMGS=", re.IGNORECASE)
+_ECHO_CMGS = re.compile(r"AT\+CMGS=\d+,(\d{1,4})$", re.IGNORECASE | re.ASCII)
 _INDICATION = "+CTSDSR"
 _PROMPT = ">"
 
@@ -133,7 +133,7 @@ class Framer:
         self._dropping = False
         self._waiting: _Waiting | None = None
         self._collecting: _Collecting | None = None
-        self._echo_data = False
+        self._echo_digits: int | None = None
 
     def feed(self, data: bytes) -> list[Event]:
         """Take the next bytes, however many; return what is complete now."""
@@ -156,7 +156,7 @@ class Framer:
         if self._collecting is not None:
             out.append(Indication(tuple(self._collecting.lines), self._collecting.at))
             self._collecting = None
-        self._echo_data = False
+        self._echo_digits = None
         self._line_at = self._offset
         return out
 
@@ -221,12 +221,15 @@ class Framer:
     def _on_plus(self, text: str, at: int, out: list[Event]) -> None:
         final = parse_final(text)
         if final is not None:
+            self._echo_digits = None
             out.append(FinalLine(final, text, at))
         elif text[: len(_INDICATION)].upper() == _INDICATION:
             self._on_header(text, at, out)
         elif ":" not in text:
             out.append(Truncated(text, at))
         else:
+            if text[:6].upper() == "+CMGS:":
+                self._echo_digits = None
             out.append(PlusLine(text, at))
 
     def _on_header(self, text: str, at: int, out: list[Event]) -> None:
@@ -243,15 +246,22 @@ class Framer:
     def _on_plain(self, text: str, at: int, out: list[Event]) -> None:
         final = parse_final(text)
         if final is not None:
+            self._echo_digits = None
             out.append(FinalLine(final, text, at))
         elif _ECHO.match(text):
-            self._echo_data = bool(_ECHO_CMGS.match(text))
+            sent = _ECHO_CMGS.match(text)
+            self._echo_digits = -(-int(sent.group(1)) // 4) if sent else None
             out.append(Echo(text, at))
-        elif self._echo_data and _HEX_LINE.fullmatch(text):
-            self._echo_data = False
+        elif self._is_echo_data(text):
+            self._echo_digits = None
             out.append(Echo(text, at))
         else:
             self._on_text(text, at, out)
+
+    def _is_echo_data(self, text: str) -> bool:
+        # Until the command's answer, data of the length we sent is our own: better a message lost than one of ours
+        # taken for a vehicle's.
+        return self._echo_digits is not None and len(text) == self._echo_digits and bool(_HEX_LINE.fullmatch(text))
 
     def _on_text(self, text: str, at: int, out: list[Event]) -> None:
         waiting = self._waiting

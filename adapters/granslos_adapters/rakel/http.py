@@ -99,9 +99,7 @@ async def _send(radio: Radio, unit_id: str, wanted: TextBody) -> Response[bytes]
     address = radio.directory.of_unit(unit_id)
     if address is None:
         return problem(404, "not_found", "the unit has no radio here")
-    order = TextOrder(
-        key=wanted.key, to=str(address.ssi), text=wanted.text, priority=Priority.ASSIGNMENT, unit_id=unit_id
-    )
+    order = TextOrder(key=wanted.key, to=str(address.ssi), text=wanted.text, priority=Priority.ASSIGNMENT, unit_id=unit_id)
     try:
         await radio.service.sender.send_text(order)
     except OutboxFullError:

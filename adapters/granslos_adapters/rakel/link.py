@@ -100,6 +100,10 @@ class Link:
         pause = self._settings.reopen_backoff_seconds_min
         while True:
             was_up = await self._one_session()
+            # A TaskGroup of Python 3.11 that fails in the instant of our own cancellation swallows the latter.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError
             pause = self._settings.reopen_backoff_seconds_min if was_up else pause
             await asyncio.sleep(pause * (0.5 + 0.5 * self._jitter()))
             pause = min(2 * pause, self._settings.reopen_backoff_seconds_max)

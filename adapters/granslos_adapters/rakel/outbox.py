@@ -265,9 +265,7 @@ class Outbox:
             part.waiting, part.next_at = True, now
         return []
 
-    def _advance(
-        self, item: _Item, stage: Literal["accepted", "aired", "received", "read"], now: float
-    ) -> list[Progress]:
+    def _advance(self, item: _Item, stage: Literal["accepted", "aired", "received", "read"], now: float) -> list[Progress]:
         field = f"{stage}_at"
         if getattr(item.facts, field) is not None or not all(getattr(part, stage) for part in item.parts):
             return []

@@ -12,9 +12,7 @@ import tty
 from typing import Protocol
 
 READ_BYTES = 4_096
-SPEEDS = {
-    speed: getattr(termios, f"B{speed}") for speed in (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400)
-}
+SPEEDS = {speed: getattr(termios, f"B{speed}") for speed in (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400)}
 """Line speeds in bit/s."""
 
 

@@ -19,8 +19,8 @@ def conform(kind: str, data: bytes) -> list[Object]:
     for message in _messages(data[:BYTES_MAX]):
         defects = Defects()
         read = read_sip(message, defects)
-        kept = read.kept if read is not None else [message[:200].hex()]
-        found.append(result(_understood(read) if read is not None else {}, kept, defects.all()))
+        kept = read.kept if read is not None else ()
+        found.append(result(_understood(read) if read is not None else {}, kept, defects.all(), message))
     return found
 
 

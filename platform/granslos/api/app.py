@@ -1,4 +1,4 @@
-"""The ASGI application of a node: all routes of DESIGN §8, from one table."""
+"""The ASGI application of a node: all routes of `docs/api.md`, from one table."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -175,19 +175,13 @@ def _console(console: Console) -> list[HTTPRouteHandler]:
         path = request.scope["path"].strip("/")
         found = None if path.split("/", 1)[0] in _OF_THE_API else console.answer(request, path)
         if found is None:
-            return problem_response(
-                request.scope["path"], 404, Problem(code="not_found", title="Nothing has this address")
-            )
+            return problem_response(request.scope["path"], 404, Problem(code="not_found", title="Nothing has this address"))
         return found
 
-    return [
-        HTTPRouteHandler(path, http_method=["GET", "HEAD"], status_code=200)(endpoint) for path in ("/", "/{path:path}")
-    ]
+    return [HTTPRouteHandler(path, http_method=["GET", "HEAD"], status_code=200)(endpoint) for path in ("/", "/{path:path}")]
 
 
-def _refused(
-    request: AnyRequest, error: HTTPException, patterns: Mapping[re.Pattern[str], tuple[str, ...]]
-) -> ASGIResponse:
+def _refused(request: AnyRequest, error: HTTPException, patterns: Mapping[re.Pattern[str], tuple[str, ...]]) -> ASGIResponse:
     """Answer what the router refuses: a method with those that are allowed, unless nothing has this address."""
     path = request.scope["path"]
     allowed = _allowed(patterns, path)

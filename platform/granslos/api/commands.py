@@ -1,4 +1,4 @@
-"""Commands over HTTP: the id, the deadline, and the answer as the outside relies on it (DESIGN §8)."""
+"""Commands over HTTP: the id, the deadline, and the answer as the outside relies on it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -62,9 +62,7 @@ def command_id(call: Call, otherwise: str | None = None) -> str:
     try:
         made = msgspec.convert(text, CommandId)
     except msgspec.ValidationError:
-        raise invalid(
-            IDEMPOTENCY_KEY, "1 to 128 letters, digits and ._:@+/=-, beginning with a letter or digit"
-        ) from None
+        raise invalid(IDEMPOTENCY_KEY, "1 to 128 letters, digits and ._:@+/=-, beginning with a letter or digit") from None
     if made.startswith(RESERVED_PREFIXES):
         raise invalid(IDEMPOTENCY_KEY, "This beginning is reserved")
     return made

@@ -1,4 +1,4 @@
-"""Clashes (DESIGN §7): what two sites decided apart, and a person's word on it."""
+"""Clashes: what two sites decided apart, and a person's word on it."""
 
 import msgspec
 from litestar.response.base import ASGIResponse

@@ -63,16 +63,51 @@ class _Start(msgspec.Struct, frozen=True):
 
 
 class _Reader:
-    """Where one reader stands: the next frame's number, and the LOG position that it is known to have."""
+    """Where one reader stands: the next frame's number, and the LOG position that it is known to have (-1: all before).
 
-    __slots__ = ("behind_until", "known", "next", "reading", "shown")
+    Until it has read past what it may have had before (``window_until``), ``touched`` holds the resources that it was
+    sent: of those every later view is sent for certain, since it may drop an event that it has seen elsewhere.
+    """
+
+    __slots__ = ("known", "next", "reading", "resumes_until", "shown", "touched", "window_until")
 
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
         self.next = 0
         self.known = -1
-        self.behind_until = 0
+        self.resumes_until = 0
+        self.window_until = 0
+        self.touched: set[tuple[str, str]] = set()
         self.shown: set[str] = set()
+
+    def begin(self, number: int, known: int, window_until: int) -> None:
+        """Set it before a frame, with everything up to a LOG position."""
+        self.next, self.known, self.window_until = number, known, window_until
+        self.touched.clear()
+
+    @property
+    def is_steady(self) -> bool:
+        """Tell whether all frames go to it as they go to everybody."""
+        return self.known < 0 and not self.reading.is_narrowed
+
+    def take(self, frame: Frame) -> bytes:
+        """Return what of a frame it is to be sent."""
+        if not self.wants(frame):
+            return b""
+        is_repeated = not self.touched.isdisjoint(frame.keys)
+        again = frame.again(self.reading.redacted) if is_repeated and self.known >= 0 else b""
+        if frame.position is not None and frame.position <= self.known:
+            return again
+        if self.known >= 0:
+            self.touched.update(frame.keys)
+        full = frame.redacted if self.reading.redacted else frame.full
+        return full + again if frame.kind == "change" else full
+
+    def has_read(self, position: int) -> None:
+        """Note the LOG position of what it was sent: behind the window, what comes now is new to it."""
+        if self.next >= self.window_until and position > self.known:
+            self.known = -1
+            self.touched.clear()
 
     def wants(self, frame: Frame) -> bool:
         """Tell whether a frame concerns it; an incident that moved out of its area does still, once."""
@@ -278,7 +313,8 @@ class FeedHub:
             async for part in self._resync(reader):
                 yield part
             return
-        reader.next, reader.known, reader.behind_until = number, after, self._ring.next
+        reader.begin(number, after, self._ring.next + len(self._inbox))
+        reader.resumes_until = self._ring.next
 
     async def _until_reached(self, position: int) -> AsyncIterator[bytes]:
         """Send heartbeats while this site does not have what its reader has."""
@@ -308,7 +344,7 @@ class FeedHub:
     def _is_too_slow(self, reader: _Reader) -> bool:
         """Tell whether a reader fell behind; one that resumes is behind to begin with."""
         ring = self._ring
-        if reader.next < ring.first or reader.next < reader.behind_until:
+        if reader.next < ring.first or reader.next < reader.resumes_until:
             return reader.next < ring.first
         return (
             ring.next - reader.next > limits.FEED_BACKLOG_FRAMES_MAX
@@ -316,38 +352,18 @@ class FeedHub:
         )
 
     def _next_chunk(self, reader: _Reader) -> bytes:
-        """Return what a reader lacks, as far as one write should take; empty: nothing, or nothing that concerns it."""
+        """Return what a reader lacks, as far as one write should take; empty: nothing of it concerns it."""
         ring, is_redacted = self._ring, reader.reading.redacted
         begin, end = reader.next, self._end_of_chunk(reader.next)
         reader.next = end
-        if self._is_plain(reader, begin, end):
-            if self._joined[:3] != (begin, end, is_redacted):
-                frames = [ring[n].redacted if is_redacted else ring[n].full for n in range(begin, end)]
-                self._joined = (begin, end, is_redacted, b"".join(frames))
-            return self._joined[3]
-        return b"".join(self._for_reader(reader, ring[n]) for n in range(begin, end))
-
-    def _is_plain(self, reader: _Reader, begin: int, end: int) -> bool:
-        """Tell whether these frames go to this reader as they go to all."""
-        if reader.reading.is_narrowed:
-            return False
-        if reader.known < 0:
-            return True
-        if any(
-            (position := self._ring[n].position) is not None and position <= reader.known for n in range(begin, end)
-        ):
-            return False
-        if any(self._ring[n].position is not None for n in range(begin, end)):
-            # The LOG's order: what comes now is all behind what the reader had.
-            reader.known = -1
-        return True
-
-    def _for_reader(self, reader: _Reader, frame: Frame) -> bytes:
-        if not reader.wants(frame):
-            return b""
-        if frame.position is not None and frame.position <= reader.known:
-            return frame.again(reader.reading.redacted)
-        return frame.redacted if reader.reading.redacted else frame.full
+        if not reader.is_steady:
+            data = b"".join(reader.take(ring[n]) for n in range(begin, end))
+            reader.has_read(max((ring[n].position or 0 for n in range(begin, end)), default=0))
+            return data
+        if self._joined[:3] != (begin, end, is_redacted):
+            frames = [ring[n].redacted if is_redacted else ring[n].full for n in range(begin, end)]
+            self._joined = (begin, end, is_redacted, b"".join(frames))
+        return self._joined[3]
 
     def _end_of_chunk(self, begin: int) -> int:
         ring = self._ring
@@ -364,7 +380,7 @@ class FeedHub:
     async def _restart(self, reader: _Reader) -> bytes:
         """Return a snapshot for a reader and set it behind it."""
         start = await self._fresh_start()
-        reader.next, reader.known = start.number, start.snapshot.position
+        reader.begin(start.number, start.snapshot.position, self._ring.next + len(self._inbox))
         reading = reader.reading
         if not reading.redacted and not reading.is_narrowed:
             return start.full

@@ -17,7 +17,10 @@ FEED_KINDS = frozenset({"incident", "unit", "operator", "conflict", "centre"})
 TECHNICAL_ANNOUNCEMENTS = frozenset({"heartbeat", "centres", "island", "takeover", "desk", "site"})
 """Announcements without anything about a patient or a crew."""
 AGAIN = "~again"
-"""Ends the event id of a change that is sent again only because an older view of the same resource had to be."""
+"""Ends the event id of a change whose views are to be taken even by a reader that has seen the event.
+
+It is sent where an older view of the same resource had to be: to one who resumes, or comes from another site.
+"""
 
 
 class ChangedResource(msgspec.Struct, frozen=True):
@@ -79,6 +82,7 @@ class Frame:
         "end",
         "event_id",
         "full",
+        "keys",
         "kind",
         "name",
         "position",
@@ -93,6 +97,7 @@ class Frame:
         self.site = ""
         self.confirmed_at: int | None = position
         self.scopes: tuple[Scope, ...] = ()
+        self.keys: frozenset[tuple[str, str]] = frozenset()
         self.end = 0
         self._redacted: bytes | None = None
 
@@ -163,6 +168,7 @@ def change_frame(change: Change, resources: Iterable[Resource]) -> Frame:
     )
     frame = Frame("change", "change", encode(data), change.position)
     frame.event_id, frame.site = change.event_id, change.site
+    frame.keys = frozenset((item.kind, item.id) for item in kept)
     frame.scopes = tuple(scope(item.resource) for item in kept if item.kind == "incident")
     return frame
 
@@ -171,6 +177,7 @@ def confirmed_frame(confirmed: Confirmation) -> Frame:
     """Encode a confirmation."""
     frame = Frame("confirmed", "confirmed", encode(confirmed), confirmed.position)
     frame.event_id = confirmed.event_id
+    frame.keys = frozenset((tick.kind, tick.id) for tick in confirmed.ticks)
     frame.scopes = tuple(Scope(tick.id) for tick in confirmed.ticks if tick.kind == "incident")
     return frame
 

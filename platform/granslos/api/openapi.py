@@ -73,9 +73,7 @@ class _Builder:
         _, components = msgspec.json.schema_components(types, schema_hook=_personal, ref_template=_REF)
         self.components: dict[str, Schema] = dict(components)
         bodies = dict.fromkeys(o.body for o in table if o.body is not None)
-        _, self._bodies = msgspec.json.schema_components(
-            [*bodies, Caller, Location], schema_hook=_personal, ref_template=_REF
-        )
+        _, self._bodies = msgspec.json.schema_components([*bodies, Caller, Location], schema_hook=_personal, ref_template=_REF)
         for kind in (Caller, Location):
             self.components[f"{kind.__name__}Given"] = self._bodies[kind.__name__] | {"additionalProperties": False}
 

@@ -59,9 +59,7 @@ def not_found(what: str) -> ProblemError:
     return ProblemError(404, "not_found", f"No such {what}")
 
 
-def problem_response(
-    instance: str, status: int, problem: Problem, headers: dict[str, str] | None = None
-) -> ASGIResponse:
+def problem_response(instance: str, status: int, problem: Problem, headers: dict[str, str] | None = None) -> ASGIResponse:
     """Build the answer; 503 says when to try again."""
     body = ProblemDetails(
         type=f"urn:granslos:problem:{problem.code}",
@@ -94,9 +92,7 @@ def http_problem(request: AnyRequest, error: HTTPException) -> ASGIResponse:
 
 def bug_problem(request: AnyRequest, error: Exception) -> ASGIResponse:
     """Answer a bug: 500, and a line for a person. The error's text stays out, it may hold a patient."""
-    log.error(
-        "request_failed", path=request.scope.get("path_template"), error=type(error).__name__, frames=_frames(error)
-    )
+    log.error("request_failed", path=request.scope.get("path_template"), error=type(error).__name__, frames=_frames(error))
     return problem_response(request.url.path, 500, Problem(code="internal", title="Internal error"))
 
 

@@ -64,9 +64,7 @@ def _pairs(query_string: bytes) -> list[tuple[str, str]]:
     if len(query_string) > QUERY_CHARACTERS_MAX:
         raise ProblemError(414, "address_too_long", "The address is too long")
     try:
-        return parse_qsl(
-            query_string.decode("latin-1"), keep_blank_values=True, errors="strict", max_num_fields=PARAMETERS_MAX
-        )
+        return parse_qsl(query_string.decode("latin-1"), keep_blank_values=True, errors="strict", max_num_fields=PARAMETERS_MAX)
     except UnicodeDecodeError:
         raise ProblemError(400, "invalid_utf8", "The address is not UTF-8") from None
     except ValueError:

@@ -30,12 +30,14 @@ class LastPosition(msgspec.Struct, frozen=True, kw_only=True):
     age_seconds: float | None = None
 
 
-class UnitNow(UnitView, frozen=True, kw_only=True):  # type: ignore[misc]  # msgspec inherits frozen, mypy does not
-    """A unit with what this site knows of it live. ``grey``: its dispatch desk's site is silent."""
-
-    assignable: bool = True
-    grey: bool = False
-    last_position: LastPosition | None = None
+UnitNow = msgspec.defstruct(
+    "UnitNow",
+    [("assignable", bool, True), ("grey", bool, False), ("last_position", LastPosition | None, None)],
+    bases=(UnitView,),
+    frozen=True,
+    kw_only=True,
+)
+"""A unit with what this site knows of it live. ``grey``: its dispatch desk's site is silent."""
 
 
 def with_overlay(view: msgspec.Raw, state: NodeState) -> msgspec.Raw:

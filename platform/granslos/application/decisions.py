@@ -131,7 +131,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     geography: Geography
 
     def centre_of(self, location: Location | None, preferred: str | None = None) -> tuple[str, str | None]:
-        """Return (centre, area) that answer for a place; never refuses (DESIGN §6)."""
+        """Return (centre, area) that answer for a place; never refuses."""
         own = next((c for c in self.centres.values() if c.site == self.site), min(self.centres.values(), key=lambda c: c.code))
         served = {code: c.code for c in self.centres.values() for code in c.areas}
         if not served:

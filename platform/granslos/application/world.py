@@ -3,7 +3,7 @@
 Pure but for the loader: it awaits rows of aggregates that are not in memory yet, and the LOG's events of incidents that have
 to be folded again because they turned out to be one. All calls are made under the site's one write lock.
 
-Rules kept here (DESIGN §4, §7):
+Rules kept here:
 - state = fold of the LOG, then pending events on top, in the order this site learned of them;
 - a LOG event on an aggregate with pending ones folds those again on top of it; no row depends on arrival order;
 - an event that repeats an id already folded with the same payload (a command that took two journals) has no second effect;

@@ -223,7 +223,7 @@ class OperatorView(View, frozen=True, kw_only=True):
 
 
 class ConflictView(View, frozen=True, kw_only=True):
-    """A clash (DESIGN §7): derived from the events, the same at every site; open until a person acknowledges."""
+    """A clash: derived from the events, the same at every site; open until a person acknowledges."""
 
     id: str
     kind: str

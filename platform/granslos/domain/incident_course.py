@@ -80,7 +80,7 @@ def is_finished(assignment: AssignmentState) -> bool:
 
 
 def closed_and_assigned(state: IncidentState, assignments: Sequence[AssignmentState]) -> tuple[Clash, ...]:
-    """Return the clashes of a closing with assignments that it could not know of (DESIGN §7, last row)."""
+    """Return the clashes of a closing with assignments that it could not know of."""
     if state.closing is None:
         return ()
     made = [

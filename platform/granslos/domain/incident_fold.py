@@ -1,4 +1,4 @@
-"""Folding an incident's events, its clashes included (DESIGN §7). Total: whatever arrives, in whatever order, is
+"""Folding an incident's events, its clashes included. Total: whatever arrives, in whatever order, is
 taken.
 """
 

@@ -24,7 +24,7 @@ from granslos.projection.shape import Shape
 
 _packer = msgspec.msgpack.Encoder(enc_hook=encode_hook)
 _state_unpackers = {
-    kind: msgspec.msgpack.Decoder(tuple[state, int, int | None], dec_hook=decode_hook)  # type: ignore[valid-type]
+    kind: msgspec.msgpack.Decoder(tuple[state, int, int | None], dec_hook=decode_hook)  # type: ignore[valid-type]  # because the type is made at run time
     for kind, state in STATE_TYPES.items()
 }
 _assignment_unpacker = msgspec.msgpack.Decoder(AssignmentState, dec_hook=decode_hook)

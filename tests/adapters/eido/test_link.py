@@ -27,9 +27,7 @@ EIDO = json.dumps(eido()).encode()
 
 
 @asynccontextmanager
-async def adapter(
-    site: SiteFolder, edge: Edge, table: str = ""
-) -> AsyncIterator[tuple[AdapterProcess, httpx.AsyncClient]]:
+async def adapter(site: SiteFolder, edge: Edge, table: str = "") -> AsyncIterator[tuple[AdapterProcess, httpx.AsyncClient]]:
     async with (
         running(MODULE, site.write("eido", edge.url, table)) as process,
         httpx.AsyncClient(base_url=process.url, headers=site.headers(), timeout=10) as client,
@@ -109,9 +107,7 @@ async def test_a_message_over_the_bound_is_kept_and_shown(site: SiteFolder, edge
 
 
 @pytest.mark.parametrize("megabytes", [1, 16])
-async def test_a_large_eido_is_taken_and_its_bytes_are_kept_beside(
-    site: SiteFolder, edge: Edge, megabytes: int
-) -> None:
+async def test_a_large_eido_is_taken_and_its_bytes_are_kept_beside(site: SiteFolder, edge: Edge, megabytes: int) -> None:
     note = component("n1", notesActionComments="ont i bröstet " * (megabytes * 75_000))
     body = json.dumps(eido(notesComponent=[note]), ensure_ascii=False).encode()
     assert len(body) > megabytes << 20
@@ -255,9 +251,7 @@ async def test_sigterm_drains_and_ends_with_zero(site: SiteFolder, edge: Edge) -
         assert await process.process.wait() == 0
 
 
-async def test_a_port_in_use_and_a_bad_file_end_it_with_their_codes(
-    site: SiteFolder, edge: Edge, tmp_path: Path
-) -> None:
+async def test_a_port_in_use_and_a_bad_file_end_it_with_their_codes(site: SiteFolder, edge: Edge, tmp_path: Path) -> None:
     await edge.start()
 
     async def code_of(config: Path) -> int:

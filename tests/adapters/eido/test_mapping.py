@@ -209,9 +209,7 @@ def test_test_calls_are_marked() -> None:
 def test_unknown_components_are_passed_on() -> None:
     body = eido(
         tomorrowComponent=[{"$id": "x", "deep": {"er": [1, 2.5, None, "å"]}}],
-        vehicleComponent=[
-            component("v1", vehicleRelationshipType=["involved"], ncVehicleComponent={"plate": "ABC123"})
-        ],
+        vehicleComponent=[component("v1", vehicleRelationshipType=["involved"], ncVehicleComponent={"plate": "ABC123"})],
         linkComponent=[component("l1", incidentTrackingIdentifier="x", linkDirectionCode="RELATED")],
     )
     extra = handover_of(encoded(body)).extra
@@ -281,10 +279,7 @@ def test_any_member_of_a_component_may_be_anything(kind: str, name: str, value: 
                 handover_of(json.dumps(body | {kind: [target | {member: value}]}).encode())
 
 
-@given(
-    mutated((encoded(eido()), encoded(located(("Caller", presence("0 0")), ("x", presence())))))
-    | st.binary(max_size=200)
-)
+@given(mutated((encoded(eido()), encoded(located(("Caller", presence("0 0")), ("x", presence()))))) | st.binary(max_size=200))
 @fuzz(300)
 def test_damaged_bytes_always_become_a_handover(data: bytes) -> None:
     handover_of(data)

@@ -91,10 +91,7 @@ def test_counts_are_bounded() -> None:
     assert len(found.infos[0].areas) == AREAS_MAX
 
 
-@given(
-    mutated((alert("<parameter><valueName>a</valueName><value>b</value></parameter>").encode(),))
-    | st.binary(max_size=200)
-)
+@given(mutated((alert("<parameter><valueName>a</valueName><value>b</value></parameter>").encode(),)) | st.binary(max_size=200))
 @fuzz(300)
 def test_mutations_never_raise(data: bytes) -> None:
     read(data)

@@ -268,9 +268,7 @@ def test_a_cut_document_never_gives_another_position() -> None:
 ORIGINALS = (
     document(circle()).encode(),
     document(f"<gml:Polygon>{ring(59.6, 16.5, 500, 5)}</gml:Polygon>", "tuple").encode(),
-    document(
-        f"<gs:ArcBand><gml:pos>{POSITION}</gml:pos><gs:outerRadius>9</gs:outerRadius></gs:ArcBand>", "person"
-    ).encode(),
+    document(f"<gs:ArcBand><gml:pos>{POSITION}</gml:pos><gs:outerRadius>9</gs:outerRadius></gs:ArcBand>", "person").encode(),
 )
 
 

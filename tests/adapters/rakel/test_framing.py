@@ -32,6 +32,7 @@ from granslos_adapters.rakel.framing import (
 
 HEADER = "+CTSDSR: 12,1234567,0,9876543,0,88"
 REPORT = "0A007264E2654E91020810"
+_ANSWER = ["PlusLine", "FinalLine"]
 
 
 def events(*chunks: str | bytes, framer: Framer | None = None) -> list[Event]:
@@ -77,9 +78,7 @@ def check_event(have: dict[str, Any], want: dict[str, Any], where: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["pei_stream_a", "pei_stream_b_part1"])
-def test_a_recorded_stream_gives_the_same_events_however_it_is_cut(
-    name: str, third_party: Callable[[str], Any]
-) -> None:
+def test_a_recorded_stream_gives_the_same_events_however_it_is_cut(name: str, third_party: Callable[[str], Any]) -> None:
     chunks = third_party(f"{name}.chunks.json")["chunks"]
     whole = "".join(chunks)
     expected = events(whole)
@@ -96,9 +95,7 @@ def test_third_party_framing_vectors_hold(third_party: Callable[[str], Any]) -> 
             assert found == vector["lines"], vector["id"]
         elif "indications" in vector:
             prefixes = {entry["prefix"]: entry["trailing_lines"] for entry in vector["indications"]}
-            got = [
-                list(event.lines) for event in events(*chunks, framer=Framer(prefixes)) if isinstance(event, Indication)
-            ]
+            got = [list(event.lines) for event in events(*chunks, framer=Framer(prefixes)) if isinstance(event, Indication)]
             assert got == vector["expect_indications"], vector["id"]
         elif vector.get("result") == "error":
             final = next(event for event in events(*chunks) if isinstance(event, FinalLine)).final
@@ -150,6 +147,10 @@ def test_data_goes_to_the_header_before_it() -> None:
         # The echo of our own data is not the radio's.
         (lines(HEADER, "AT+CMGS=1234567,88", "0A30000000000007FFE810", REPORT), ["Echo", "Echo", "ShortData"]),
         (lines(HEADER, *["word"] * framing.GAP_LINES_MAX, REPORT), ["TextLine"] * 8 + ["Malformed", "TextLine"]),
+        # A terminal that echoes the command but not the data; and one whose echo stands beside a message.
+        (lines("AT+CMGS=1,16", "+CMGS: 0", "OK", "+CTSDSR: 13,1,0,2,0,16", "8004"), ["Echo", *_ANSWER, "ShortData"]),
+        (lines("AT+CMGS=1,32", HEADER, REPORT), ["Echo", "ShortData"]),
+        (lines("AT+CMGS=1,16", "+CTSDSR: 13,1,0,2,0,16", "800B", "8004"), ["Echo", "Echo", "ShortData"]),
         # A lost line break.
         (lines(f"0A30000{HEADER}", REPORT), ["TextLine", "ShortData"]),
         (lines(f"+CTSDSR: 12,12{HEADER}", REPORT), ["Truncated", "ShortData"]),
@@ -206,9 +207,7 @@ def test_control_characters_and_empty_lines_are_ignored() -> None:
     assert kinds(events(b"\x00\r\n\r\n\x1a\x11OK\x13\r\n\n\n")) == ["FinalLine"]
 
 
-@pytest.mark.parametrize(
-    "text", ["OK", "ok", "ERROR", "+CME ERROR: 35", "+CME Error: 35", "+cms error: 5", "CME ERROR: 35"]
-)
+@pytest.mark.parametrize("text", ["OK", "ok", "ERROR", "+CME ERROR: 35", "+CME Error: 35", "+cms error: 5", "CME ERROR: 35"])
 def test_the_end_of_an_answer_is_known_in_any_case(text: str) -> None:
     (found,) = events(lines(text))
     assert isinstance(found, FinalLine)
@@ -279,10 +278,7 @@ def test_any_stream_is_taken_without_an_error(stream: str) -> None:
 
 
 @settings(max_examples=2_000)
-@given(
-    st.text(max_size=60)
-    | st.from_regex(r"\+(CTSDSR|CTICN|CMGS|CNUMF|GPSPOS|CREG|CTXG|CNUMS|GMM): [0-9,() _.NSEW:-]{0,40}")
-)
+@given(st.text(max_size=60) | st.from_regex(r"\+(CTSDSR|CTICN|CMGS|CNUMF|GPSPOS|CREG|CTXG|CNUMS|GMM): [0-9,() _.NSEW:-]{0,40}"))
 def test_any_line_parses_or_raises_decode_error(text: str) -> None:
     try:
         msgspec.json.encode(parse_line(text))

@@ -233,9 +233,7 @@ async def test_a_cable_pulled_in_the_middle_of_a_command_fails_it_at_once(bench:
 async def test_half_a_message_before_the_cut_never_joins_what_comes_after(bench: Start) -> None:
     async with bench() as made:
         await made.terminal.say_raw(f"\r\n+CTSDSR: 12,1111111,0,{DEFAULT_SSI},0,88\r\n0A00".encode())
-        await eventually(
-            lambda: made.link.quiet_seconds is not None and made.link.quiet_seconds < 0.2, within_seconds=2
-        )
+        await eventually(lambda: made.link.quiet_seconds is not None and made.link.quiet_seconds < 0.2, within_seconds=2)
         await made.host.unplug()
         await made.down()
         await made.host.plug()
@@ -307,17 +305,13 @@ async def test_a_refusal_is_told_with_its_code(bench: Start) -> None:
 
 
 async def test_data_can_be_held_back_for_slow_terminals_and_lengths_padded(bench: Start) -> None:
-    settings = LinkSettings(
-        own_ssi=DEFAULT_SSI, settle_seconds=0.05, data_pause_seconds=0.05, length_digits=3, services=()
-    )
+    settings = LinkSettings(own_ssi=DEFAULT_SSI, settle_seconds=0.05, data_pause_seconds=0.05, length_digits=3, services=())
     async with bench(settings) as made:
         assert (await made.link.send("1234567", STATUS, status=True)).final.final == "ok"
         assert made.terminal.commands[-1] == "AT+CMGS=1234567,016"
 
 
-async def test_a_recorded_stream_passes_through_the_link_unharmed(
-    bench: Start, third_party: Callable[[str], Any]
-) -> None:
+async def test_a_recorded_stream_passes_through_the_link_unharmed(bench: Start, third_party: Callable[[str], Any]) -> None:
     chunks = third_party("pei_stream_a.chunks.json")["chunks"]
     async with bench() as made:
         for chunk in chunks:

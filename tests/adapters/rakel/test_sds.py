@@ -180,9 +180,7 @@ def test_a_text_that_no_part_can_hold_is_refused() -> None:
     with pytest.raises(sds_encode.NoRoomError):
         sds_encode.encode_text_messages(sds_encode.TextFields(text="x" * 20_000), 0, 160)
     with pytest.raises(sds_encode.NoRoomError):
-        sds_encode.encode_text_messages(
-            sds_encode.TextFields(text="lång text", timestamp=Timestamp(1, 1, 1, 1, 1)), 0, 70
-        )
+        sds_encode.encode_text_messages(sds_encode.TextFields(text="lång text", timestamp=Timestamp(1, 1, 1, 1, 1)), 0, 70)
 
 
 # --- concatenation ------------------------------------------------------------------------------------------------

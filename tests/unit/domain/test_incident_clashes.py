@@ -1,4 +1,4 @@
-"""Clashes on an incident and their rules (DESIGN §7): derived from the LOG, the same at every site, until acknowledged."""
+"""Clashes on an incident and their rules: derived from the LOG, the same at every site, until acknowledged."""
 
 from typing import Any
 

@@ -13,9 +13,7 @@ SPARE_DIGITS_MAX = 2
 
 _HEX_DATA = re.compile(r"[0-9A-Fa-f]+", re.ASCII)
 _SEPARATOR = re.compile(r"\s*,\s*|\s+")
-_HEADER = re.compile(
-    r"\+CTSDSR: ?(\d{1,3}),(\d{1,24})?,(\d)?,(\d{1,24}),(\d)?,(\d{1,4})(?:,(\d))?", re.ASCII | re.IGNORECASE
-)
+_HEADER = re.compile(r"\+CTSDSR: ?(\d{1,3}),(\d{1,24})?,(\d)?,(\d{1,24}),(\d)?,(\d{1,4})(?:,(\d))?", re.ASCII | re.IGNORECASE)
 
 
 class SdsHeader(msgspec.Struct, frozen=True, kw_only=True, tag_field="cmd", tag="+CTSDSR", gc=False):

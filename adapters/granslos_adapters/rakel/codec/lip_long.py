@@ -25,9 +25,7 @@ class TimeOfPosition(msgspec.Struct, frozen=True, gc=False):
     second: int
 
 
-class LongReport(
-    msgspec.Struct, frozen=True, kw_only=True, tag_field="pdu", tag="long_location_report", omit_defaults=True
-):
+class LongReport(msgspec.Struct, frozen=True, kw_only=True, tag_field="pdu", tag="long_location_report", omit_defaults=True):
     """Long location report. Degrees WGS 84, metres, km/h, degrees from north; None where unknown or not sent.
 
     ``has_fix`` is false for shape 0, for zero coordinates, and where a result code says that positioning failed.

@@ -149,9 +149,7 @@ def decode_sds(service: int, bits: Bits) -> Sds:
             return _unknown(protocol, bits)
 
 
-def decode_user_data(
-    protocol: int, data: Bits
-) -> tuple[int | None, Timestamp | None, UserDataHeader | None, str] | None:
+def decode_user_data(protocol: int, data: Bits) -> tuple[int | None, Timestamp | None, UserDataHeader | None, str] | None:
     """Take the user data of a text protocol apart: coding, time stamp, header, text; None for another protocol.
 
     Raises:
