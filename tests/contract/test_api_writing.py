@@ -248,7 +248,7 @@ async def test_every_kind_of_work_on_an_incident_reaches_the_core(node: ApiNode)
 
 
 async def test_bodies_may_be_left_out_where_the_address_says_enough(node: ApiNode) -> None:
-    for body in (None, b"", b"  ", b"{}", b"null"):
+    for body in (None, b"", b"  ", b"{}"):
         assert (await post(node, f"{ONE}/answer", body)).status_code == 200
 
 
@@ -373,6 +373,7 @@ async def test_bad_input_is_422_and_names_the_field(node: ApiNode, path: str, bo
         (b'{"text":' * 40 + b"1" + b"}" * 40, 400),
         (b'{"text": "' + b"x" * limits.COMMAND_BODY_BYTES_MAX + b'"}', 413),
         (b"[1]", 422),
+        (b"null", 422),
         (b'"text"', 422),
         (b'{"text": "a"} {}', 400),
     ],

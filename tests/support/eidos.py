@@ -50,16 +50,10 @@ def eido(**changes: Any) -> dict[str, Any]:
         "updatedByAgencyReference": {"$ref": "sos.example"},
         "eidoVersion": "1.0",
         "issuingElementIdentification": "sos1.sos.example",
-        "agencyComponent": [
-            component("sos.example", agencyRoleDescriptionRegistryText=["CallReceiving"], agencyType=["psap"])
-        ],
+        "agencyComponent": [component("sos.example", agencyRoleDescriptionRegistryText=["CallReceiving"], agencyType=["psap"])],
         "callComponent": [call],
-        "callbackComponent": [
-            component("cb1", callBackInformationUri=["sip:070-1740605@sos.example", "tel:+46701740605"])
-        ],
-        "locationComponent": [
-            component("loc1", locationTypeDescriptionRegistryText="Caller", locationByValue=presence())
-        ],
+        "callbackComponent": [component("cb1", callBackInformationUri=["sip:070-1740605@sos.example", "tel:+46701740605"])],
+        "locationComponent": [component("loc1", locationTypeDescriptionRegistryText="Caller", locationByValue=presence())],
         "personComponent": [
             component(
                 "p1",

@@ -1,6 +1,7 @@
 """Traffic and validators that resilience tests share: what was acknowledged must exist once, everywhere."""
 
 import asyncio
+import json
 import random
 import time
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from granslos.local.cluster import LocalCluster
 from support.eventually import eventually
 
 PLACES = {"esk": (59.3712, 16.5098), "vas": (59.6099, 16.5448), "upp": (59.8586, 17.6389)}
+STATUS_SECONDS = 1.5
 TABLES = ("incident", "handover", "unit", "operator", "centre", "conflict", "assignment")
 
 
@@ -106,11 +108,18 @@ async def settle(cluster: LocalCluster, *, within_seconds: float = 60, codes: Se
             even = all(view["log_position"] == last and not view["journal_backlog"] and not view["island"] for view in views)
             return last if even and last else None
 
-        async def twice() -> int | None:
-            first = await settled()
-            return first if first is not None and first == await settled() else None
+        since: dict[int, float] = {}
 
-        return int(await eventually(twice, within_seconds=within_seconds))
+        async def still() -> int | None:
+            """A site asks for the LOG's end once a second only: the same answer must stand for longer than that."""
+            last = await settled()
+            if last is None:
+                since.clear()
+                return None
+            seen = since.setdefault(last, time.monotonic())
+            return last if time.monotonic() - seen > STATUS_SECONDS else None
+
+        return int(await eventually(still, within_seconds=within_seconds))
 
 
 async def rows_of(cluster: LocalCluster, code: str) -> dict[str, dict[str, tuple[Any, ...]]]:
@@ -129,8 +138,22 @@ async def assert_rows_equal(cluster: LocalCluster, codes: Sequence[str] = tuple(
     for code, other in zip(codes[1:], others, strict=True):
         for table in TABLES:
             differ = [key for key in first[table] | other[table] if first[table].get(key) != other[table].get(key)]
-            assert not differ, f"{codes[0]} and {code} differ in {table}: {differ[:5]}"
+            assert not differ, _difference(f"{codes[0]} and {code}: {table} {differ[0]}", first[table], other[table], differ)
     return first
+
+
+def _difference(where: str, one: dict[str, Any], two: dict[str, Any], keys: Sequence[str]) -> str:
+    """Say which columns differ, and which fields of the view."""
+    a, b = one.get(keys[0]), two.get(keys[0])
+    if a is None or b is None:
+        return f"{where}: only at one of them ({len(keys)} differ)"
+    parts = [f"column {n}: {x!r} / {y!r}" for n, (x, y) in enumerate(zip(a, b, strict=True)) if x != y and n < len(a) - 2]
+    try:
+        v, w = json.loads(a[-1]), json.loads(b[-1])
+        parts += [f"{name}: {v[name]!r} / {w[name]!r}" for name in v if v[name] != w[name]]
+    except (ValueError, TypeError):
+        parts.append("view unreadable")
+    return f"{where} ({len(keys)} differ): " + "; ".join(parts) + ("; folded differs" if a[-2] != b[-2] else "")
 
 
 def assert_each_once(rows: dict[str, dict[str, tuple[Any, ...]]], acknowledged: Acknowledged, source: str) -> None:

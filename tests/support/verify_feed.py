@@ -95,9 +95,9 @@ class Mirror:
                 for tick in data["ticks"]:
                     known = self.resources.get(tick["kind"], {}).get(tick["id"])
                     if known is not None:
-                        known.update(
-                            {name: tick[name] for name in ("durability", "position", "version") if name in known}
-                        )
+                        known.update({name: tick[name] for name in ("durability", "position", "version") if name in known})
+            case _:
+                pass  # a live announcement: nothing that a snapshot holds
 
     def _change(self, frame: Frame) -> None:
         data = frame.data

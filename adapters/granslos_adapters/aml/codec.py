@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from granslos_adapters.aml.gsm7 import unpack_gsm7
 from granslos_adapters.emergency.defects import Defects
 from granslos_adapters.emergency.instants import from_epoch
 from granslos_adapters.emergency.limits import SHORT_TEXT_CHARACTERS_MAX
@@ -41,12 +42,6 @@ _FORM_KEYS = frozenset(
         *("gt_location_latitude", "gt_location_longitude"),
     )
 )
-_GSM7 = (
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
-    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
-)
-"""GSM 03.38 default alphabet (3GPP TS 23.038, 6.2.1)."""
-assert len(_GSM7) == 128
 
 
 class Fix(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,13 +98,6 @@ def read_sms(data: str | bytes, defects: Defects) -> Fix | None:
         defects.add("unknown_version", version[:20])
     _check_length(pairs, text, defects)
     return _read_v1(pairs, version, defects)
-
-
-def unpack_gsm7(data: bytes) -> str:
-    """Return the text that is packed in these octets, 7 bits a character (3GPP TS 23.038, 6.1.2.1)."""
-    value = int.from_bytes(data, "little")
-    septets = [value >> shift & 0x7F for shift in range(0, len(data) * 8 - 6, 7)]
-    return "".join(_GSM7[septet] for septet in septets)
 
 
 def _to_text(data: bytes, defects: Defects) -> str:

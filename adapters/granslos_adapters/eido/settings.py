@@ -6,8 +6,8 @@ from msgspec import Meta
 
 from granslos_adapters.kit.settings import AdapterSettings
 
-BODY_BYTES_MAX = 24 << 20
-"""An EIDO's notes alone may have 16 MB (STA-021 2.15), more when written with escapes."""
+BODY_BYTES_MAX = 48 << 20
+"""An EIDO's notes alone may have 16 MB (STA-021 2.15), thrice that when every letter is written as an escape."""
 KEPT_BYTES_MAX = 64 << 20
 """Of a body that is too big, so much is still kept."""
 LARGE_BODY_BYTES = 128 << 10

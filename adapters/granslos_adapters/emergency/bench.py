@@ -8,6 +8,7 @@ mapping to a handover.
 import importlib
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import msgspec
 
@@ -57,10 +58,10 @@ INVITE = (
 
 def eido() -> bytes:
     """Return an EIDO with a call, a callback, two locations, a person, a note, an agency and additional data."""
-    incident, call = ("urn:emergency:uid:%s:abcdef1234:sos.example" % kind for kind in ("incidentid", "callid"))
-    stamp = {"lastUpdateTimeStamp": "2026-01-15T10:11:30Z", "updatedByAgencyReference": {"$ref": "sos.example"}}
+    incident, call = (f"urn:emergency:uid:{kind}:abcdef1234:sos.example" for kind in ("incidentid", "callid"))
+    stamp: dict[str, Any] = {"lastUpdateTimeStamp": "2026-01-15T10:11:30Z", "updatedByAgencyReference": {"$ref": "sos.example"}}
     place = {"locationTypeDescriptionRegistryText": "Caller", "locationByValue": PIDF.decode()}
-    body = {
+    body: dict[str, Any] = {
         "$id": incident,
         **stamp,
         "eidoVersion": "1.0",

@@ -7,7 +7,7 @@ import msgspec
 import phonenumbers
 
 from granslos_adapters.emergency.limits import PERSONAL_CHARACTERS_MAX
-from granslos_adapters.emergency.texts import fit
+from granslos_adapters.emergency.texts import fit, squeeze
 
 HOME_REGION = "SE"
 HOME_COUNTRY_CODE = "46"
@@ -39,7 +39,7 @@ def read_number(text: str) -> Number:
     A number without ``+``, ``00`` or a national ``0`` is not guessed into a country, unless it begins with the home
     country's code and is valid that way.
     """
-    return _read(fit(text.strip(), PERSONAL_CHARACTERS_MAX))
+    return _read(fit(squeeze(text), PERSONAL_CHARACTERS_MAX))
 
 
 @functools.lru_cache(maxsize=_CACHE_ENTRIES)

@@ -140,9 +140,7 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def main(
-    name: str, kind: type[Settings], build: Callable[[Adapter[Settings]], None], argv: Sequence[str] | None = None
-) -> int:
+def main(name: str, kind: type[Settings], build: Callable[[Adapter[Settings]], None], argv: Sequence[str] | None = None) -> int:
     """Run an adapter process; return its exit code.
 
     Args:

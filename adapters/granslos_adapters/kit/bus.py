@@ -97,6 +97,7 @@ class NodeBus:
                     await asyncio.sleep(0.1)
         finally:
             self._tasks = None
+            self._lost_logged = True  # closing is no loss
             client, self._client = self._client, None
             if client is not None and not client.is_closed:
                 await client.close()
@@ -214,9 +215,7 @@ class NodeBus:
                     site = waiting.popleft()
                     asked[asyncio.create_task(self._ask(request, site, share, end - loop.time()))] = site
                 until = min(next_at, end) if waiting else end
-                done, _ = await asyncio.wait(
-                    asked, timeout=max(0.0, until - loop.time()), return_when=asyncio.FIRST_COMPLETED
-                )
+                done, _ = await asyncio.wait(asked, timeout=max(0.0, until - loop.time()), return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     site, answer = asked.pop(task), task.result()
                     if answer is not None:
@@ -271,9 +270,7 @@ class NodeBus:
 class _Request:
     """One command, ready to be sent to any site."""
 
-    def __init__(
-        self, client: Client, address: tuple[str, str], command_id: str, actor: Actor, body: msgspec.Raw
-    ) -> None:
+    def __init__(self, client: Client, address: tuple[str, str], command_id: str, actor: Actor, body: msgspec.Raw) -> None:
         self._client = client
         self._aggregate, self._name = address
         self._command_id = command_id

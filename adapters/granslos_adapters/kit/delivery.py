@@ -43,9 +43,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 class Delivery:
     """Bus and spool of one adapter."""
 
-    def __init__(
-        self, bus: NodeBus, spool: Spool, *, deadline_seconds: float, payload_bytes_max: int = 384 << 10
-    ) -> None:
+    def __init__(self, bus: NodeBus, spool: Spool, *, deadline_seconds: float, payload_bytes_max: int = 384 << 10) -> None:
         self._bus = bus
         self._spool = spool
         self._deadline_seconds = deadline_seconds

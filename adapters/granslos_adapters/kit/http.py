@@ -117,14 +117,10 @@ def require_roles(verifier: Verifier | None, *roles: str) -> Guard:
     return guard
 
 
-def problem(
-    status: int, code: str, title: str, detail: str = "", headers: Mapping[str, str] | None = None
-) -> Response[bytes]:
+def problem(status: int, code: str, title: str, detail: str = "", headers: Mapping[str, str] | None = None) -> Response[bytes]:
     """Build a problem answer; ``code`` is stable and for machines."""
     body = {"type": f"urn:granslos:problem:{code}", "code": code, "title": title, "status": status, "detail": detail}
-    return Response(
-        msgspec.json.encode(body), status_code=status, media_type=PROBLEM_MEDIA_TYPE, headers=dict(headers or {})
-    )
+    return Response(msgspec.json.encode(body), status_code=status, media_type=PROBLEM_MEDIA_TYPE, headers=dict(headers or {}))
 
 
 def make_app(adapter: str, handlers: Sequence[HTTPRouteHandler], health: Health) -> Litestar:

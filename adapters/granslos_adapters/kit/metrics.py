@@ -9,9 +9,7 @@ ANSWER_SECONDS = Histogram(
     ("adapter",),
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0),
 )
-COPIES = Counter(
-    "granslos_adapter_copies_total", "Second copies of commands durable at one site only.", ("adapter", "outcome")
-)
+COPIES = Counter("granslos_adapter_copies_total", "Second copies of commands durable at one site only.", ("adapter", "outcome"))
 CONNECTED = Gauge("granslos_adapter_bus_connected", "1 while the site's bus is reachable.", ("adapter",))
 SPOOL_MESSAGES = Gauge("granslos_adapter_spool_messages", "Commands waiting on this adapter's disk.", ("adapter",))
 SPOOL_BYTES = Gauge("granslos_adapter_spool_bytes", "Size of the commands waiting on disk.", ("adapter",))

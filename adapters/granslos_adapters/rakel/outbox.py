@@ -6,7 +6,7 @@ the air (``aired``), the vehicle's radio has it (``received``), a person opened 
 ``Progress``.
 """
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from enum import IntEnum
 from typing import Literal
 
@@ -22,6 +22,11 @@ RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 OUT_OF_SERVICE_SECONDS = 2.0
 PERSON_SECONDS = 10.0
 """Pause while a person must act (SIM, mode): the message waits, its validity runs."""
+
+ON_AIR_MAX = 64
+"""Parts of which the terminal may still say that they went over the air; some terminals never do."""
+_WAITING_HEALS = frozenset({Remedy.OUT_OF_SERVICE, Remedy.PERSON, Remedy.MODE, Remedy.LINK_DOWN})
+"""What costs no attempt: only the message's validity runs."""
 
 Stage = Literal["accepted", "aired", "received", "read", "agreed", "failed", "expired", "evicted"]
 
@@ -116,7 +121,7 @@ class Outbox:
         self._attempts_max = attempts_max
         self._receipt_wait_seconds = receipt_wait_seconds
         self._items: OrderedDict[str, _Item] = OrderedDict()
-        self._on_air: list[tuple[str, int]] = []
+        self._on_air: deque[tuple[str, int]] = deque(maxlen=ON_AIR_MAX)
         self._order = 0
         self._references: dict[str, int] = {}
 
@@ -176,6 +181,13 @@ class Outbox:
         times += [item.receipt_due for item in self._items.values() if item.receipt_due is not None]
         return min(times, default=None)
 
+    def started(self, attempt: Attempt) -> None:
+        """A part is being given to the terminal: from now on anything may be heard of it, in any order."""
+        item = self._items.get(attempt.key)
+        if item is not None:
+            item.parts[attempt.index].attempts += 1
+            self._on_air.append((attempt.key, attempt.index))
+
     def accepted(self, attempt: Attempt, now: float) -> list[Progress]:
         """The terminal took a part."""
         item = self._items.get(attempt.key)
@@ -183,35 +195,37 @@ class Outbox:
             return []
         part = item.parts[attempt.index]
         part.waiting, part.accepted = False, True
-        part.attempts += 1
-        self._on_air.append((attempt.key, attempt.index))
-        if item.message.wants_receipt and not any(other.waiting for other in item.parts):
+        unsent = any(other.waiting for other in item.parts)
+        if item.message.wants_receipt and not unsent and item.facts.received_at is None:
             item.receipt_due = now + self._receipt_wait_seconds
         return self._advance(item, "accepted", now)
 
     def aired(self, now: float, *, failed: bool = False) -> list[Progress]:
-        """The terminal says that the oldest part it took went over the air, or failed to."""
+        """The terminal says that the oldest part it was given went over the air, or failed to."""
         if not self._on_air:
             return []
-        key, index = self._on_air.pop(0)
+        key, index = self._on_air.popleft()
         item = self._items.get(key)
         if item is None:
             return []
         if failed:
-            return self.failed(Attempt(key, index, item.message.to, item.parts[index].data, False), Remedy.RETRY, now)
+            attempt = Attempt(key, index, item.message.to, item.parts[index].data, item.message.status)
+            return self.failed(attempt, Remedy.RETRY, now)
         item.parts[index].aired = True
         return self._advance(item, "aired", now)
 
     def failed(self, attempt: Attempt, remedy: Remedy, now: float, code: int | None = None) -> list[Progress]:
         """The terminal refused a part, or did not answer."""
+        if (attempt.key, attempt.index) in self._on_air:
+            self._on_air.remove((attempt.key, attempt.index))
         item = self._items.get(attempt.key)
-        if item is None:
+        if item is None or item.parts[attempt.index].received:
             return []
         part = item.parts[attempt.index]
         if remedy is Remedy.DONE:
             return self.accepted(attempt, now)
-        counted = remedy not in (Remedy.OUT_OF_SERVICE, Remedy.PERSON, Remedy.MODE, Remedy.LINK_DOWN)
-        part.attempts += int(counted)
+        if remedy in _WAITING_HEALS:
+            part.attempts -= 1
         if remedy in (Remedy.SETTINGS, Remedy.DEFECT) or part.attempts >= self._attempts_max:
             return [self._end(item, "failed", code, remedy.value)]
         part.waiting = True
@@ -314,10 +328,10 @@ def _progress(item: _Item, stage: Stage, code: int | None = None, text: str = ""
 def _pause(remedy: Remedy, attempts: int) -> float:
     match remedy:
         case Remedy.BUSY:
-            return BUSY_SECONDS[min(attempts, len(BUSY_SECONDS)) - 1]
+            return BUSY_SECONDS[min(max(attempts, 1), len(BUSY_SECONDS)) - 1]
         case Remedy.OUT_OF_SERVICE | Remedy.LINK_DOWN:
             return OUT_OF_SERVICE_SECONDS
         case Remedy.PERSON | Remedy.MODE:
             return PERSON_SECONDS
         case _:
-            return RETRY_SECONDS[min(attempts, len(RETRY_SECONDS)) - 1]
+            return RETRY_SECONDS[min(max(attempts, 1), len(RETRY_SECONDS)) - 1]

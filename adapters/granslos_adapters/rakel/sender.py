@@ -155,6 +155,7 @@ class Sender:
         self._woken.clear()
 
     async def _try(self, link: Link, attempt: Attempt) -> None:
+        self.outbox.started(attempt)
         try:
             accepted = await link.send(attempt.to, attempt.data, status=attempt.status)
         except LinkLostError:

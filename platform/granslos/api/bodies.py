@@ -75,8 +75,6 @@ def decode_object(data: bytes) -> dict[str, Any]:
         raise too_deep() from None
     except msgspec.DecodeError as error:
         raise ProblemError(400, "invalid_json", "The body is not JSON", str(error)) from None
-    if decoded is None:
-        return {}
     if not isinstance(decoded, dict):
         raise ProblemError(422, "invalid_field", "The body is not a JSON object", field="$")
     if depth_exceeds(decoded, limits.JSON_DEPTH_LEVELS_MAX):

@@ -282,27 +282,25 @@ class FeedHub:
     async def _chunks(self, reader: _Reader, first: Sequence[bytes]) -> AsyncIterator[bytes]:
         self._readers.add(reader)
         try:
-            for data in first:
+            async for data in self._opening(reader, first):
                 yield data
-            if reader.reading.after is not None:
-                async for part in self._resume(reader, reader.reading.after):
-                    yield part
-            async for part in self._follow(reader):
-                yield part
+            while not self._is_closed:
+                if reader.next == self._ring.next:
+                    await self._news.wait()
+                elif self._is_too_slow(reader):
+                    async for data in self._resync(reader):
+                        yield data
+                elif data := self._next_chunk(reader):
+                    yield data
         finally:
             self._readers.discard(reader)
 
-    async def _follow(self, reader: _Reader) -> AsyncIterator[bytes]:
-        """Send what comes, until the feed is closed."""
-        while not self._is_closed:
-            if self._is_too_slow(reader):
-                metrics.FEED_RESYNCS.inc()
-                async for part in self._resync(reader):
-                    yield part
-            elif reader.next == self._ring.next:
-                await self._news.wait()
-            elif chunk := self._next_chunk(reader):
-                yield chunk
+    async def _opening(self, reader: _Reader, first: Sequence[bytes]) -> AsyncIterator[bytes]:
+        for data in first:
+            yield data
+        if reader.reading.after is not None:
+            async for data in self._resume(reader, reader.reading.after):
+                yield data
 
     async def _resume(self, reader: _Reader, after: int) -> AsyncIterator[bytes]:
         """Bring a reader that has everything up to ``after`` to where it can read on."""
@@ -329,6 +327,7 @@ class FeedHub:
 
     async def _resync(self, reader: _Reader) -> AsyncIterator[bytes]:
         """Tell a reader to forget what it has, and give it a snapshot; while there is none, heartbeats."""
+        metrics.FEED_RESYNCS.inc()
         yield RESYNC
         while not self._is_closed:
             try:

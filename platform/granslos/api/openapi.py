@@ -37,6 +37,7 @@ _REFUSALS: Mapping[int, str] = {
     503: "Could not be made durable or read here, or the outcome is unknown: ask again, or another site.",
 }
 _PLAIN: Mapping[Any, Schema] = {str: {"type": "string"}, bytes: {}, dict: {"type": "object"}}
+_YEARS = r"^(19|20|21)[0-9]{2}-"
 _FROM_TOKEN = frozenset({"user_id", "raw", "raw_media_type", "defects"})
 """Fields that no body may give: they are in the address, the token, or the bytes themselves."""
 
@@ -75,7 +76,8 @@ class _Builder:
         bodies = dict.fromkeys(o.body for o in table if o.body is not None)
         _, self._bodies = msgspec.json.schema_components([*bodies, Caller, Location], schema_hook=_personal, ref_template=_REF)
         for kind in (Caller, Location):
-            self.components[f"{kind.__name__}Given"] = self._bodies[kind.__name__] | {"additionalProperties": False}
+            given = _of_our_time(self._bodies[kind.__name__])
+            self.components[f"{kind.__name__}Given"] = given | {"additionalProperties": False}
 
     def operation(self, operation: Operation) -> Schema:
         made: Schema = {
@@ -129,7 +131,7 @@ class _Builder:
     def _body(self, operation: Operation) -> Schema:
         kind = operation.body
         assert kind is not None
-        made = copy.deepcopy(self._bodies[kind.__name__])
+        made: Schema = _of_our_time(self._bodies[kind.__name__])
         hidden = {name for name in operation.given if name in _FROM_TOKEN or f"{{{name}}}" in operation.path} | {"name"}
         made["properties"] = {name: value for name, value in made["properties"].items() if name not in hidden}
         made["required"] = [name for name in made.get("required", ()) if name not in {*operation.given, "name"}]
@@ -172,7 +174,7 @@ def _parameters(operation: Operation) -> Iterable[Schema]:
     for name in re.findall(r"\{(\w+)\}", operation.path):
         yield {"name": name, "in": "path", "required": True, "schema": _schema_of(PATH_TYPES[name])}
     for name, (kind, text) in operation.query.items():
-        yield {"name": name, "in": "query", "required": False, "description": text, "schema": _schema_of(kind)}
+        yield {"name": name, "in": "query", "required": False, "description": text, "schema": _of_our_time(_schema_of(kind))}
     if operation.method != "GET":
         yield _KEY | {"schema": _schema_of(CommandId)}
 
@@ -188,6 +190,16 @@ def _refusals(operation: Operation) -> Iterable[int]:
     if operation.method != "GET":
         statuses += [400, 404, 408, 409, 413]
     return sorted(set(statuses))
+
+
+def _of_our_time(schema: Any) -> Any:
+    """Say of every instant that is asked for which years are taken (``fields.YEARS``)."""
+    if isinstance(schema, list):
+        return [_of_our_time(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {name: _of_our_time(value) for name, value in schema.items()}
+    return made | {"pattern": _YEARS} if made.get("format") == "date-time" else made
 
 
 def _given(schema: Schema) -> Schema:

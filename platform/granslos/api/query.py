@@ -47,7 +47,8 @@ def parse(query_string: bytes, known: Mapping[str, tuple[Any, str]]) -> dict[str
         # A plus sign means a blank in an address, but in an instant it is an offset that nobody escaped.
         value = text.replace(" ", "+") if known[name][0] is Instant else text
         try:
-            found[name] = msgspec.convert(value, known[name][0], strict=False)
+            # Not strict, a number would be an instant too: seconds since 1970.
+            found[name] = msgspec.convert(value, known[name][0], strict=known[name][0] is Instant)
         except msgspec.ValidationError as error:
             detail = str(error)
             if "timezone component" in detail:

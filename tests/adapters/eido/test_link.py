@@ -91,7 +91,7 @@ async def test_what_is_no_eido_is_refused_and_shown(
 
 
 async def test_a_message_over_the_bound_is_kept_and_shown(site: SiteFolder, edge: Edge) -> None:
-    body = EIDO[:-1] + b" " * (24 << 20) + b"}"
+    body = EIDO[:-1] + b" " * (48 << 20) + b"}"
     await edge.start()
     async with ScriptedNode("vas", edge.url, accepts()) as node, adapter(site, edge) as (_, client):
         await eventually(lambda: is_connected(client), within_seconds=5)

@@ -38,14 +38,11 @@ async def bus_at(url: str, sites: tuple[str, ...] = SITES) -> AsyncIterator[Node
 
 
 @asynccontextmanager
-async def scene(
-    edge: Edge, **scripts: Callable[..., Answer | None]
-) -> AsyncIterator[tuple[NodeBus, dict[str, ScriptedNode]]]:
+async def scene(edge: Edge, **scripts: Callable[..., Answer | None]) -> AsyncIterator[tuple[NodeBus, dict[str, ScriptedNode]]]:
     await edge.start()
     async with AsyncExitStack() as stack:
         nodes = {
-            site: await stack.enter_async_context(ScriptedNode(site, edge.url, script))
-            for site, script in scripts.items()
+            site: await stack.enter_async_context(ScriptedNode(site, edge.url, script)) for site, script in scripts.items()
         }
         bus = await stack.enter_async_context(bus_at(edge.url))
         await eventually(lambda: bus.connected, within_seconds=3)

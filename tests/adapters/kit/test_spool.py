@@ -66,9 +66,7 @@ async def test_a_resend_is_kept_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("messages_max", "bytes_max", "size"), [(2, 1 << 20, 10), (100, 700, 200)])
-async def test_a_full_spool_says_so_and_keeps_what_it_has(
-    tmp_path: Path, messages_max: int, bytes_max: int, size: int
-) -> None:
+async def test_a_full_spool_says_so_and_keeps_what_it_has(tmp_path: Path, messages_max: int, bytes_max: int, size: int) -> None:
     spool = spool_in(tmp_path, messages_max, bytes_max)
     await spool.put(command(1, size))
     await spool.put(command(2, size))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from granslos_adapters.rakel.cme import Remedy, remedy
 from granslos_adapters.rakel.codec.bits import Bits
 from granslos_adapters.rakel.errors import OutboxFullError
-from granslos_adapters.rakel.outbox import Attempt, Message, Outbox, Priority, Progress
+from granslos_adapters.rakel.outbox import ON_AIR_MAX, Attempt, Message, Outbox, Priority, Progress
 
 DATA = Bits(0x8204, 16)
 
@@ -33,6 +33,7 @@ def message(key: str, priority: Priority = Priority.ASSIGNMENT, **changes: objec
 def due(box: Outbox, now: float) -> Attempt:
     attempt = box.next(now)
     assert attempt is not None
+    box.started(attempt)
     return attempt
 
 
@@ -68,6 +69,33 @@ def test_five_facts_are_learnt_one_by_one_and_never_deduced() -> None:
     assert (read.stage, read.facts.read_at, read.facts.agreed_at) == ("read", 4.0, None)
     (agreed,) = box.agreed("319-3310", 5.0)
     assert (agreed.stage, agreed.facts.agreed_at, len(box)) == ("agreed", 5.0, 0)
+
+
+def test_what_the_air_says_before_the_terminal_answers_is_not_lost() -> None:
+    box = outbox()
+    box.put(message("a"), 0.0)
+    attempt = due(box, 0.0)
+    assert stages(box.aired(0.1)) == ["aired"]
+    assert stages(box.reported("1234567", 7, 0x00, 0.2)) == ["received"]
+    assert stages(box.accepted(attempt, 0.3)) == ["accepted"]
+    assert box.expire(60.0) == []
+
+
+def test_a_receipt_settles_a_message_that_the_terminal_never_confirmed() -> None:
+    box = outbox()
+    box.put(message("a"), 0.0)
+    attempt = due(box, 0.0)
+    assert stages(box.reported("1234567", 7, 0x00, 0.2)) == ["received"]
+    assert box.failed(attempt, Remedy.RETRY, 0.5) == []
+    assert box.next(100.0) is None
+
+
+def test_terminals_that_never_tell_of_the_air_cost_no_memory() -> None:
+    box = outbox(queue_max=1_000)
+    for index in range(300):
+        box.put(message(str(index), references=(), wants_receipt=False), 0.0)
+        box.accepted(due(box, 0.0), 0.0)
+    assert len(box._on_air) == ON_AIR_MAX
 
 
 def test_a_receipt_of_another_radio_or_reference_is_not_ours() -> None:
