@@ -11,6 +11,7 @@ from granslos import __version__
 from granslos.api.app import ApiSettings, create_app
 from granslos.api.feed import FeedHub
 from granslos.api.server import serve
+from granslos.api.system import ConsoleConfig, ConsolePriority, ConsoleSite
 from granslos.application.decisions import Known
 from granslos.application.dispatcher import Dispatcher
 from granslos.application.outside import Ports
@@ -125,6 +126,20 @@ class Node:
             parked=lambda: self.core.projector.parked,
         )
 
+    def _console_config(self) -> ConsoleConfig:
+        names = {centre.site: centre.name for centre in self.settings.centres}
+        sites = [ConsoleSite(code=p.code, name=names.get(p.code, p.code), http=p.http) for p in self.settings.peers]
+        own = ConsoleSite(code=self.known.site, name=names.get(self.known.site, self.known.site), http="")
+        scale = self.known.scale.priorities
+        return ConsoleConfig(
+            site=self.known.site,
+            environment=self.settings.site.environment,
+            sites=(own, *sites),
+            priorities=tuple(
+                ConsolePriority(code=p.code, rank=p.rank, label_sv=p.label_sv, label_en=p.label_en) for p in scale
+            ),
+        )
+
     async def _drain(self, data: bytes) -> bytes:
         try:
             request = _drains.decode(data)
@@ -170,6 +185,7 @@ class Node:
                 site=self.known.site,
                 version=__version__,
                 console_connects=tuple(peer.http for peer in settings.peers),
+                console=self._console_config(),
             ),
             audit=audit,
             kpi=KpiQueries(self.pool, self.known.scale),

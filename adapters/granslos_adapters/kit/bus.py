@@ -185,9 +185,9 @@ class NodeBus:
         self._log_lost("disconnected")
 
     async def _on_error(self, error: Exception) -> None:
-        if self.connected:
+        if not isinstance(error, nats.errors.Error | OSError):  # a bug in a subscription's handler
             _log.error("bus callback failed", adapter=self.adapter, reason=type(error).__name__)
-        else:
+        elif not self.connected:
             self._log_lost(type(error).__name__)
 
     async def _on_close(self) -> None:

@@ -40,10 +40,11 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     version: str = "0.1.0"
     console_folder: Path = CONSOLE_FOLDER
     console_connects: tuple[str, ...] = ()
+    console: system.ConsoleConfig = system.ConsoleConfig(site="")
     body_bytes_max: int = limits.COMMAND_BODY_BYTES_MAX
 
 
-def operations(feed: FeedHub) -> list[Operation]:
+def operations(feed: FeedHub, console: system.ConsoleConfig) -> list[Operation]:
     """Return all routes."""
     return [
         *handover.operations(),
@@ -53,7 +54,7 @@ def operations(feed: FeedHub) -> list[Operation]:
         *centre.operations(),
         *conflict.operations(),
         *booking.operations(),
-        *system.operations(),
+        *system.operations(console),
         *feed_route.operations(feed),
     ]
 
@@ -82,7 +83,7 @@ def create_app(  # noqa: PLR0913 -- the composition root names each part it give
         bodies=BodyReader(),
         body_bytes_max=settings.body_bytes_max,
     )
-    table = operations(feed)
+    table = operations(feed, settings.console)
     methods = _methods(table)
     handlers = [_route(api, operation) for operation in table]
     handlers += _schema(document(table, settings.version))

@@ -65,9 +65,51 @@ async def get_metrics(call: Call) -> ASGIResponse:
     return ASGIResponse(body=body, media_type=EXPOSITION, headers=COMMON_HEADERS)
 
 
-def operations() -> list[Operation]:
+class ConsoleSite(msgspec.Struct, frozen=True, kw_only=True):
+    """A site that a console may go to."""
+
+    code: str
+    name: str
+    http: str
+
+
+class ConsolePriority(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of the scale, as a console shows it."""
+
+    code: str
+    rank: int
+    label_sv: str
+    label_en: str
+
+
+class ConsoleConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What a console needs before anybody signs in: no secrets, no patient data."""
+
+    site: str
+    environment: str = ""
+    sites: tuple[ConsoleSite, ...] = ()
+    priorities: tuple[ConsolePriority, ...] = ()
+
+
+def _console_config(config: ConsoleConfig) -> Operation:
+    async def get_console_config(call: Call) -> ASGIResponse:
+        return json_answer(config)
+
+    return Operation(
+        name="read_console_config",
+        method="GET",
+        path="/v1/console/config",
+        verb=None,
+        summary="The sites that a console may go to, and the scale of priorities.",
+        handle=get_console_config,
+        answers={200: ConsoleConfig},
+    )
+
+
+def operations(console: ConsoleConfig) -> list[Operation]:
     """Return the routes."""
     return [
+        _console_config(console),
         Operation(
             name="read_site",
             method="GET",

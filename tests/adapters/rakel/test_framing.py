@@ -103,7 +103,7 @@ def test_third_party_framing_vectors_hold(third_party: Callable[[str], Any]) -> 
         elif vector.get("result") == "ok":
             found_events = events(*chunks)
             assert isinstance(found_events[-1], FinalLine)
-            assert [event.text for event in found_events[:-1]] == vector["response"], vector["id"]  # type: ignore[union-attr]
+            assert [event.text for event in found_events[:-1]] == vector["response"], vector["id"]
 
 
 def test_third_party_lines_parse_as_expected(third_party: Callable[[str], Any]) -> None:

@@ -27,7 +27,7 @@ def message(key: str, priority: Priority = Priority.ASSIGNMENT, **changes: objec
         "expires_at": 300.0,
         "unit_id": "319-3310",
     }
-    return Message(**{**fields, **changes})  # type: ignore[arg-type]
+    return Message(**{**fields, **changes})
 
 
 def due(box: Outbox, now: float) -> Attempt:

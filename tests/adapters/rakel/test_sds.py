@@ -169,7 +169,7 @@ def test_parts_fit_and_join_to_the_whole_text(text: str, bits_max: int, coding: 
         joined = decoded[0].text if isinstance(decoded[0], Transfer) else None
     else:
         assembler = Assembler(pending_max=4, age_seconds=120)
-        whole = [done for part in decoded for done in assembler.add("1", part, 0.0)]  # type: ignore[arg-type]
+        whole = [done for part in decoded for done in assembler.add("1", part, 0.0)]
         assert [one.complete for one in whole] == [True]
         joined = whole[0].text
     sent = texts.decode_text(coding, texts.encode_text(coding, text))
