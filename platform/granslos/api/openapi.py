@@ -15,7 +15,7 @@ from granslos.api.problems import MEDIA_TYPE, ProblemDetails
 from granslos.contract.commands import ReceiveHandover
 from granslos.contract.person import Personal
 from granslos.contract.places import Caller, Location
-from granslos.contract.types import CommandId
+from granslos.contract.types import CommandId, Text
 
 Schema = dict[str, Any]
 _REF = "#/components/schemas/{name}"
@@ -93,7 +93,8 @@ class _Builder:
             made["description"] = f"Needs `{operation.verb}`: {', '.join(roles)}."
         if operation.body is not None:
             schema = self._body(operation)
-            made["requestBody"] = {"required": bool(schema.get("required")), "content": {JSON: {"schema": schema}}}
+            is_needed = bool(schema["required"]) or any("oneOf" in part for part in schema.get("allOf", ()))
+            made["requestBody"] = {"required": is_needed, "content": {JSON: {"schema": schema}}}
         return made
 
     def _responses(self, operation: Operation) -> Schema:
@@ -160,7 +161,7 @@ def _answer_types(table: Sequence[Operation]) -> Iterable[type]:
 
 def _personal(kind: type) -> Schema:
     if issubclass(kind, Personal):
-        return {"type": "string", "maxLength": 500}
+        return {"type": "string", "maxLength": 500, "pattern": msgspec.json.schema(Text)["pattern"]}
     if kind is msgspec.Raw:
         return {}
     raise NotImplementedError

@@ -234,6 +234,34 @@ def test_numbers_are_taken_apart(number: str, parts: tuple[int | None, int | Non
     assert parse_tsi(number) == parts
 
 
+@pytest.mark.parametrize(
+    ("line", "expect"),
+    [
+        ("+CREG: 1,1101,024000001", {"cmd": "+CREG", "stat": 1, "location_area": "1101", "mni": "024000001"}),
+        ("+CREG: 2", {"stat": 2, "location_area": None}),
+        ("+CSQ: 21,99", {"rssi_code": 21, "dbm": -71}),
+        ("+CSQ: 99,99", {"dbm": None}),
+        ("+GMR: R27.220.9063", {"cmd": "+GMR", "revision": "R27.220.9063"}),
+        ("+CTOM: 0", {"mode": 0}),
+        ("+CTCC: 1,0,0,0,1,1", {"cc_instance": 1}),
+        ("+CDTXC: 1,0", {"cc_instance": 1}),
+        ("+CTICN: 1,0,0,0,2401001,1,1,0,1,1,1,2000001,15", {"calling": "2401001", "called": "2000001", "priority": 15}),
+        ("+CTICN: 1,0,0,0,2401001", {"calling": "2401001", "called": None, "priority": None}),
+        ("+CTSDSS: 1,2", {"cmd": "+CTSDSS", "fields": "1,2"}),
+        ("+CMGS: 0,5", {"sds_status": 5, "message_reference": None}),
+    ],
+)
+def test_lines_give_their_fields(line: str, expect: dict[str, Any]) -> None:
+    have = msgspec.to_builtins(parse_line(line))
+    assert {name: have.get(name) for name in expect} == expect
+
+
+@pytest.mark.parametrize("line", ["+CMGS: x", "+CNUMF: 6", "+GPSPOS: 12:34", "+CSQ: ", "+CTCR: 1", "+CTOM: 99999999999"])
+def test_known_lines_with_impossible_fields_are_refused(line: str) -> None:
+    with pytest.raises(DecodeError):
+        parse_line(line)
+
+
 # --- anything -------------------------------------------------------------------------------------------------------
 
 PIECES = st.sampled_from(

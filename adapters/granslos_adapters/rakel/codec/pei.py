@@ -40,9 +40,21 @@ class IncomingCall(msgspec.Struct, frozen=True, tag_field="cmd", tag="+CTICN", g
     ai_service: int
     calling_type: int
     calling: str
-    called_type: int
-    called: str
-    priority: int
+    called_type: int | None = None
+    called: str | None = None
+    priority: int | None = None
+
+
+class CallConnected(msgspec.Struct, frozen=True, tag_field="cmd", tag="+CTCC", gc=False):
+    """A call goes on."""
+
+    cc_instance: int
+
+
+class TransmissionCeased(msgspec.Struct, frozen=True, tag_field="cmd", tag="+CDTXC", gc=False):
+    """Nobody speaks any more."""
+
+    cc_instance: int
 
 
 class TransmissionGrant(msgspec.Struct, frozen=True, tag_field="cmd", tag="+CTXG", gc=False):
@@ -113,6 +125,18 @@ class Manufacturer(msgspec.Struct, frozen=True, tag_field="cmd", tag="+GMI", gc=
     manufacturer: str
 
 
+class Revision(msgspec.Struct, frozen=True, tag_field="cmd", tag="+GMR", gc=False):
+    """Which software the terminal runs."""
+
+    revision: str
+
+
+class OperatingMode(msgspec.Struct, frozen=True, tag_field="cmd", tag="+CTOM", gc=False):
+    """0 trunked, 1 direct, 2 and 3 dual watch, 4 both, 5 gateway, 6 repeater."""
+
+    mode: int
+
+
 class Registration(msgspec.Struct, frozen=True, tag_field="cmd", tag="+CREG", gc=False):
     """0 searching, 1 home network, 2 not registered, 3 rejected, 4 unknown, 5 visited network."""
 
@@ -146,6 +170,8 @@ PeiLine = (
     SdsHeader
     | OwnNumber
     | IncomingCall
+    | CallConnected
+    | TransmissionCeased
     | TransmissionGrant
     | CallReleased
     | SdsSent
@@ -155,6 +181,8 @@ PeiLine = (
     | GroupInfo
     | Model
     | Manufacturer
+    | Revision
+    | OperatingMode
     | Registration
     | Signal
     | Final
@@ -225,11 +253,24 @@ def _own_number(rest: str) -> OwnNumber:
 
 def _incoming_call(rest: str) -> IncomingCall:
     f = _numbers(rest)
-    for party in (f[4], f[11]):
+    for party in (f[4], *f[11:12]):
         if party:
             parse_tsi(party)
     instance, status, service, kind = (number(field) for field in f[:4])
-    return IncomingCall(instance, status, service, kind, f[4], number(f[10]), f[11], number(f[12] or "0"))
+    return IncomingCall(
+        instance,
+        status,
+        service,
+        kind,
+        f[4],
+        _later(f, 10),
+        f[11] if len(f) > 11 and f[11] else None,
+        _later(f, 12),
+    )
+
+
+def _later(fields: list[str], index: int) -> int | None:
+    return number(fields[index]) if len(fields) > index and fields[index] else None
 
 
 def _grant(rest: str) -> TransmissionGrant:
@@ -307,6 +348,10 @@ _PARSERS: dict[str, Callable[[str], PeiLine]] = {
     "+CNUMD": lambda rest: _group("+CNUMD", rest),
     "+GMM": _model,
     "+GMI": Manufacturer,
+    "+GMR": Revision,
+    "+CTOM": lambda rest: OperatingMode(number(rest)),
+    "+CTCC": lambda rest: CallConnected(number(_numbers(rest)[0])),
+    "+CDTXC": lambda rest: TransmissionCeased(number(_numbers(rest)[0])),
     "+CREG": _registration,
     "+CSQ": _signal,
 }

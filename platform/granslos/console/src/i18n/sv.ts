@@ -2,6 +2,9 @@
 
 const count = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`;
 
+/** A name's genitive: one that ends in s, x or z takes no further s. */
+const genitive = (name: string) => (/[sxz]$/i.test(name) ? name : `${name}s`);
+
 export const sv = {
   title: "Gränslös",
   views: { calls: "Samtal", waiting: "Väntrum", units: "Enheter", overview: "Läge" },
@@ -242,10 +245,10 @@ export const sv = {
     oldData: (seconds: number) => `Andra driftställen hördes senast för ${seconds} s sedan.`,
     conflicts: (n: number) => `${count(n, "krock", "krockar")} att ta ställning till.`,
     show: "Visa",
-    deskSilent: (centre: string, desk: string, site: string) => `${centre}s ${desk} svarar inte (${site}).`,
+    deskSilent: (centre: string, desk: string, site: string) => `${genitive(centre)} ${desk} svarar inte (${site}).`,
     deskPending: "Övertagande pågår.",
     deskMoved: (centre: string, desk: string, site: string, since: string) =>
-      `${centre}s ${desk} sköts av ${site}${since ? ` sedan ${since}` : ""}.`,
+      `${genitive(centre)} ${desk} sköts av ${site}${since ? ` sedan ${since}` : ""}.`,
     notUnderstood: (n: number) =>
       `${count(n, "meddelande", "meddelanden")} förstods inte: driftstället är nyare än konsolen.`,
   },
@@ -278,8 +281,8 @@ export const sv = {
     alarms: "Larm",
   },
   takeover: {
-    title: (centre: string, desk: string) => `Ta över ${centre}s ${desk}`,
-    handback: (centre: string, desk: string) => `Lämna tillbaka ${centre}s ${desk}`,
+    title: (centre: string, desk: string) => `Ta över ${genitive(centre)} ${desk}`,
+    handback: (centre: string, desk: string) => `Lämna tillbaka ${genitive(centre)} ${desk}`,
     text: "Bordet sköts därefter härifrån. Ett tyst driftställe kan leva vidare som en ö: enheterna kan vara upptagna där.",
     handbackText: "Bordet flyttas till sitt eget driftställe, utan att något kommando avvisas.",
     reason: "Orsak",
