@@ -172,7 +172,7 @@ def bench(*, json_: Annotated[bool, Parameter(name="--json", negative="")] = Fal
 
 
 @app.command
-def conform(kind: str, *files: str, json_: Annotated[bool, Parameter(name="--json", negative="")] = False) -> int:
+def conform(kind: str, *files: Annotated[str, Parameter(allow_leading_hyphen=True)], json_: Annotated[bool, Parameter(name="--json", negative="")] = False) -> int:
     """Show what would be understood of a message, what is kept, and every defect.
 
     Args:

@@ -29,6 +29,7 @@ from granslos.readmodel.audit import AuditLog
 from granslos.readmodel.kpi import KpiQueries
 from granslos.readmodel.pool import make_read_pool
 from granslos.readmodel.queries import Queries
+from granslos.replication.alarms import Alarms
 from granslos.replication.beats import Beats, BeatSource
 from granslos.replication.fresh import Fresh
 from granslos.replication.keys import DeskKeys, DrainReply, DrainRequest
@@ -94,6 +95,8 @@ class Node:
         timer = settings.policy.takeover_after_seconds
         self.takeover = Takeover(self.core.desks, watch, self.core.log, self.clock, timer)
         self.core.wire(beats, self.takeover, Fresh(site, self.hub, self.core.projector.tails, self.clock))
+        self.alarms = Alarms(site, self.core.world, self.edge)
+        self.core.writer.listeners.append(self.alarms)
         self.keys = DeskKeys(self.core.desks, self.takeover, self.core.forwarder, self.remote)
         self.pool = make_read_pool(dsn)
         self.queries = Queries(self.pool)
@@ -194,7 +197,7 @@ class Node:
         async with self.hub, self.edge, self._tasks({"feed": feed.run, "audit": audit.run}):
             for bus in (self.hub, self.edge):
                 await self.intake.listen(bus)
-            await Observations(self.present.observe).listen(self.edge)
+            await Observations(self.present.observe, feed.announce).listen(self.edge)
             await self.core.beats.subscribe()
             await self.core.fresh.subscribe()
             await self.core.join(limits.START_LOG_PATIENCE_SECONDS)
@@ -226,6 +229,7 @@ class Node:
             "fresh-send": core.fresh.send,
             "fresh-show": core.fresh.run,
             "tidy": core.tidy,
+            "alarms": self.alarms.run,
             "disk": lambda: core.watch_disk(self.settings.site.data_dir),
             **more,
         }

@@ -27,7 +27,7 @@ SOURCE = "five-hundred"
 
 
 async def test_every_acknowledged_handover_exists_once_at_every_site() -> None:
-    print(f"seed {SEED}")
+    print(f"seed {SEED}")  # noqa: T201 -- so that a failure can be repeated
     choose = random.Random(SEED)
     messages = [body(SOURCE, f"h{n}", choose.choice(list(PLACES))) for n in range(HANDOVERS)]
     messages += [{**m, **body(SOURCE, m["source_id"], "vas", 1)} for m in choose.sample(messages, REPEATS)]
@@ -42,7 +42,7 @@ async def test_every_acknowledged_handover_exists_once_at_every_site() -> None:
         last = await settle(cluster)
         rows = await assert_rows_equal(cluster)
     _check(acknowledged, rows, assigned)
-    print(
+    print(  # noqa: T201 -- the figures of the run
         f"LOG {last}, acknowledged {acknowledged.durabilities}, worst {acknowledged.worst_seconds * 1000:.0f} ms, "
         f"units given {assigned}, conflicts {len(rows['conflict'])}"
     )

@@ -149,7 +149,7 @@ class FakeSite:
         self.island = False
         self.port = 0
         self._feeds: set[asyncio.StreamWriter] = set()
-        self._connections: set[asyncio.StreamWriter] = set()
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._server: asyncio.Server | None = None
         self._awake = asyncio.Event()
         self._awake.set()
@@ -158,19 +158,23 @@ class FakeSite:
 
     async def start(self) -> None:
         """Listens, at the port it had before if it had one."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     def hang(self) -> None:
         """Connections stay, new ones are taken, and nothing is ever said: as a black hole, or SIGSTOP."""
         self._awake.clear()
 
-    def kill(self) -> None:
+    async def kill(self) -> None:
         """All connections are reset, and nobody listens."""
         assert self._server is not None
         self._server.close()
-        for writer in list(self._connections):
+        for writer in self._connections.values():
             writer.transport.abort()
+        serving = list(self._connections)
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
 
     @property
     def url(self) -> str:
@@ -207,7 +211,13 @@ class FakeSite:
     def confirm(self, event_id: str, kind: str, resource: dict[str, Any]) -> None:
         """An event that was pending is in the LOG."""
         position = self._advance()
-        tick = {"kind": kind, "id": resource["id"], "durability": "cluster", "position": position, "version": resource["version"]}
+        tick = {
+            "kind": kind,
+            "id": resource["id"],
+            "durability": "cluster",
+            "position": position,
+            "version": resource["version"],
+        }
         for site in self.peers:
             site.send(_frame("confirmed", {"event_id": event_id, "position": position, "ticks": [tick]}, position))
 
@@ -263,15 +273,18 @@ class FakeSite:
 
     # --- requests ----------------------------------------------------------------------------------------------------
 
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self._connections[task] = writer
+        task.add_done_callback(self._connections.pop)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connections.add(writer)
         try:
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
                 request = await _read(reader)
                 await self._awake.wait()
                 await self._reply(request, writer)
         finally:
-            self._connections.discard(writer)
             writer.close()
 
     async def _reply(self, request: Request, writer: asyncio.StreamWriter) -> None:
@@ -432,7 +445,7 @@ async def open_sites(*names: tuple[str, str]) -> AsyncIterator[list[FakeSite]]:
         yield sites
     finally:
         for site in sites:
-            site.kill()
+            await site.kill()
 
 
 # --- the browser ------------------------------------------------------------------------------------------------------
@@ -480,9 +493,7 @@ OpenConsole = Callable[..., Coroutine[Any, Any, Console]]
 async def open_browser() -> AsyncIterator[Browser]:
     """A browser of its own; closed with the block."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=CHROMIUM, chromium_sandbox=False, args=list(CHROMIUM_FLAGS)
-        )
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, chromium_sandbox=False, args=list(CHROMIUM_FLAGS))
         try:
             yield browser
         finally:

@@ -17,6 +17,7 @@ from support.eventually import eventually
 
 PLACES = {"esk": (59.3712, 16.5098), "vas": (59.6099, 16.5448), "upp": (59.8586, 17.6389)}
 STATUS_SECONDS = 1.5
+Rows = dict[str, dict[str, tuple[Any, ...]]]
 TABLES = ("incident", "handover", "unit", "operator", "centre", "conflict", "assignment")
 
 
@@ -122,23 +123,24 @@ async def settle(cluster: LocalCluster, *, within_seconds: float = 60, codes: Se
         return int(await eventually(still, within_seconds=within_seconds))
 
 
-async def rows_of(cluster: LocalCluster, code: str) -> dict[str, dict[str, tuple[Any, ...]]]:
+async def rows_of(cluster: LocalCluster, code: str) -> Rows:
     """All rows of a site's read model, by table and id."""
-    found: dict[str, dict[str, tuple[Any, ...]]] = {}
+    found: Rows = {}
     async with await psycopg.AsyncConnection.connect(cluster.site(code).dsn) as connection:
         for table in TABLES:
-            cursor = await connection.execute(f"select * from {table} order by id")  # noqa: S608 -- names above
+            cursor = await connection.execute(f"select * from {table} order by id")
             found[table] = {row[0]: row for row in await cursor.fetchall()}
     return found
 
 
-async def assert_rows_equal(cluster: LocalCluster, codes: Sequence[str] = tuple(PLACES)) -> dict[str, dict[str, tuple[Any, ...]]]:
+async def assert_rows_equal(cluster: LocalCluster, codes: Sequence[str] = tuple(PLACES)) -> Rows:
     """Assert that the sites' read models are equal, row by row; return them."""
     first, *others = [await rows_of(cluster, code) for code in codes]
     for code, other in zip(codes[1:], others, strict=True):
         for table in TABLES:
             differ = [key for key in first[table] | other[table] if first[table].get(key) != other[table].get(key)]
-            assert not differ, _difference(f"{codes[0]} and {code}: {table} {differ[0]}", first[table], other[table], differ)
+            where = f"{codes[0]} and {code}: {table} {differ[0] if differ else ''}"
+            assert not differ, _difference(where, first[table], other[table], differ)
     return first
 
 
@@ -156,7 +158,7 @@ def _difference(where: str, one: dict[str, Any], two: dict[str, Any], keys: Sequ
     return f"{where} ({len(keys)} differ): " + "; ".join(parts) + ("; folded differs" if a[-2] != b[-2] else "")
 
 
-def assert_each_once(rows: dict[str, dict[str, tuple[Any, ...]]], acknowledged: Acknowledged, source: str) -> None:
+def assert_each_once(rows: Rows, acknowledged: Acknowledged, source: str) -> None:
     """Assert that each acknowledged handover is one incident, and that every id told to a sender leads to it."""
     incidents = rows["incident"]
     live: dict[str, list[str]] = {}
@@ -170,7 +172,7 @@ def assert_each_once(rows: dict[str, dict[str, tuple[Any, ...]]], acknowledged: 
             assert root == live[source_id][0], f"{source_id}: {incident_id} leads to {root}, not {live[source_id][0]}"
 
 
-def assert_no_unit_doubled(rows: dict[str, dict[str, tuple[Any, ...]]]) -> None:
+def assert_no_unit_doubled(rows: Rows) -> None:
     """Assert that no unit has two active assignments unless an open conflict says so."""
     active: dict[str, list[str]] = {}
     for key, row in rows["assignment"].items():

@@ -234,8 +234,11 @@ class _Form:
         if value is None:
             return None
         if isinstance(value, str | int) and not isinstance(value, bool):
-            code: str | None = self.convert("priority", str(value).strip().upper(), PriorityCode)
-            return code
+            try:
+                return msgspec.convert(str(value).strip().upper(), PriorityCode)
+            except msgspec.ValidationError as error:
+                self.keep("priority", value, text=from_validation(error).problem.detail)
+                return None
         self.keep("priority", value)
         return None
 

@@ -73,7 +73,9 @@ def observation_subject(site: str, kind: str, key: str) -> str:
     return f"granslos.v1.obs.{token(site)}.{token(kind)}.{token(key)}"
 
 
-OBSERVATIONS = "granslos.v1.obs.>"
+def observation_filter(kind: str) -> str:
+    """Return the filter of all sites' observations of a kind."""
+    return f"granslos.v1.obs.*.{token(kind)}.*"
 
 
 def alarm_subject(site: str, unit_id: str) -> str:

@@ -15,13 +15,13 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from psycopg import sql
 
+from granslos.application.world import World
 from granslos.domain.priorities import default_scale
 from granslos.journal.migrate import migrate
 from granslos.local.cluster import LocalCluster
 from granslos.local.rawhttp import RawHttp
 from granslos.projection.projector import Projector
 from granslos.projection.store import Store
-from granslos.application.world import World
 from granslos.stream.log import LoggedMessage
 from granslos.stream.reader import LogReader
 
@@ -137,7 +137,8 @@ class Parts:
         """Put enough events into the LOG by real handovers, several at once."""
         async with AsyncExitStack() as stack:
             mains = self.http
-            clients = [await stack.enter_async_context(RawHttp(self.own.http, self.cluster.tokens["adapter"])) for _ in range(16)]
+            url, token = self.own.http, self.cluster.tokens["adapter"]
+            clients = [await stack.enter_async_context(RawHttp(url, token)) for _ in range(16)]
 
             async def some(http: RawHttp) -> None:
                 for _ in range(events // 2 // len(clients)):

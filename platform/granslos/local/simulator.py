@@ -190,7 +190,7 @@ async def crew(world: World, client: SiteClient, unit_id: str, incident_id: str)
 async def simulate(run: dict[str, Any], speed: float, seed: int, stop: asyncio.Event) -> None:
     """Run the region until ``stop``."""
     areas = [area for site in run["sites"] for area in site["areas"]]
-    world = World(run=run, speed=speed, random=random.Random(seed), places=places_of(areas))  # noqa: S311 -- a simulation
+    world = World(run=run, speed=speed, random=random.Random(seed), places=places_of(areas))
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(callers(world))]
         tasks += [group.create_task(operator(world, site["code"])) for site in run["sites"]]

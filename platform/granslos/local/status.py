@@ -116,10 +116,10 @@ def moved_desks(found: dict[str, Any]) -> list[str]:
         if not entry["reachable"]:
             continue
         for centre in entry["centres"]:
-            for desk in centre["desks"].values():
-                if desk["authority"] != centre["site"]:
-                    lines.append(
-                        f"{centre['name']} {desk['desk']}: served by {desk['authority']} since {desk['since']} ({desk['why']})"
-                    )
+            lines += [
+                f"{centre['name']} {desk['desk']}: served by {desk['authority']} since {desk['since']} ({desk['why']})"
+                for desk in centre["desks"].values()
+                if desk["authority"] != centre["site"]
+            ]
         break
     return lines

@@ -20,13 +20,24 @@ class Asked(Protocol):
     """Which cases to measure: offered in [``since``, ``until``), of a centre or an area, or all."""
 
     @property
-    def since(self) -> datetime | None: ...
+    def since(self) -> datetime | None:
+        """Return the first instant."""
+        ...
+
     @property
-    def until(self) -> datetime | None: ...
+    def until(self) -> datetime | None:
+        """Return the instant before which a case was offered."""
+        ...
+
     @property
-    def centre(self) -> str | None: ...
+    def centre(self) -> str | None:
+        """Return the centre."""
+        ...
+
     @property
-    def area(self) -> str | None: ...
+    def area(self) -> str | None:
+        """Return the county."""
+        ...
 
 
 class Kpi(msgspec.Struct, frozen=True, kw_only=True):

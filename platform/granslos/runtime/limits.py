@@ -184,8 +184,14 @@ PRESENCE_BACK_SECONDS = 2.0
 OBSERVATION_FUTURE_SECONDS = 300.0
 """A position from further in the future is not believed."""
 
+NOTICE_BYTES_MAX = 16_384
+"""A larger notice of a radio adapter is not shown to consoles."""
+
 OBSERVED_UNITS_MAX = 10_000
 """Units whose newest position a node keeps."""
+
+ALARMS_WAITING_MAX = 1_000
+"""Assignments that wait to be told to the radio adapters; more are left to the dispatcher's missing acknowledgement."""
 
 # --- takeover ---------------------------------------------------------------------------------------------------------
 

@@ -270,6 +270,16 @@ test("a rejection keeps the console where it is", async () => {
   expect(wire.of("/v1/feed")).toHaveLength(1);
 });
 
+test("dialling one site after another is one outage, told from its beginning", async () => {
+  const { clock, window, feed } = await begin();
+  feed.break();
+  await settle();
+  const begun = clock.time;
+  await clock.pass(10_000);
+  expect(window.link?.phase).not.toBe("live");
+  expect(window.link?.since).toBe(begun);
+});
+
 test("a token that every site refuses asks for a new one", async () => {
   const { wire, clock, window, feed } = await begin();
   feed.break();

@@ -229,8 +229,7 @@ export class Core {
       home: session.sites[0] ?? site,
       isAway: isAway(session),
       cause: session.lastCause,
-      since:
-        before.phase === session.phase && before.at === session.at && this.link ? this.link.since : this.clock.now(),
+      since: this.sinceOf(before, session),
       homeAnswers: session.homeAnswersSince !== null,
       rounds: Math.floor(session.failures / session.sites.length),
     };
@@ -238,6 +237,13 @@ export class Core {
     this.link = made;
     this.flush();
     this.tell({ type: "link", link: made });
+  }
+
+  /** Since when it has been live at this site, or not live anywhere: dialling one site after another is one outage. */
+  private sinceOf(before: Session, session: Session): number {
+    const isLive = session.phase === "live";
+    const isSame = isLive === (before.phase === "live") && (!isLive || before.at === session.at);
+    return isSame && this.link !== null ? this.link.since : this.clock.now();
   }
 
   // --- what changes without events ------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ export interface Setup {
   token: string;
 }
 
-/** Where the console listens, for people. `since` as milliseconds of `sharedNow`. */
+/** Where the console listens, for people. `since` it is live there, or live nowhere, as milliseconds of `sharedNow`. */
 export interface Link {
   phase: Phase;
   site: Site;

@@ -195,7 +195,8 @@ export const en: Dictionary = {
     freeLeft: (n) => `${n} free left`,
     unreachable: "grey",
     firstResponse: "can begin",
-    summary: (free, busy, off) => `${free} free · ${busy} busy · ${off} out of service`,
+    summary: (free, busy, off, grey) =>
+      `${free} free · ${busy} busy · ${off} out of service${grey > 0 ? ` · ${grey} grey` : ""}`,
   },
   list: {
     empty: { calls: "No calls", waiting: "The waiting room is empty", units: "No units", overview: "" },
@@ -305,6 +306,7 @@ export const en: Dictionary = {
   help: {
     title: "Keys",
     views: "views",
+    general: "general",
     move: "in the list",
     primary: "the usual thing for the row",
     actions: "chosen incident",

@@ -204,7 +204,8 @@ export const sv = {
     freeLeft: (n: number) => `${n} lediga kvar`,
     unreachable: "grå",
     firstResponse: "kan börja",
-    summary: (free: number, busy: number, off: number) => `${free} lediga · ${busy} upptagna · ${off} ur tjänst`,
+    summary: (free: number, busy: number, off: number, grey: number) =>
+      `${free} lediga · ${busy} upptagna · ${off} ur tjänst${grey > 0 ? ` · ${grey} grå` : ""}`,
   },
   list: {
     empty: { calls: "Inga samtal", waiting: "Väntrummet är tomt", units: "Inga enheter", overview: "" },
@@ -315,6 +316,7 @@ export const sv = {
   help: {
     title: "Tangenter",
     views: "vyer",
+    general: "allmänt",
     move: "i listan",
     primary: "det vanligaste för raden",
     actions: "valt ärende",

@@ -57,7 +57,7 @@ function Help() {
       <div className="help">
         <KeyTable name={words.help.views} rows={views} />
         <KeyTable name={words.help.actions} rows={actions} />
-        <KeyTable name={words.help.move} rows={general} />
+        <KeyTable name={words.help.general} rows={general} />
       </div>
       <p className="quiet">{words.help.note}</p>
       <Button className="action" autoFocus onPress={close}>

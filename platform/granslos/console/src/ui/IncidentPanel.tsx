@@ -52,7 +52,11 @@ function Head({ incident }: { incident: Incident }) {
   return (
     <header className="panel-head">
       <h2>
-        <PriorityChip code={incident.priority} isDisputed={incident.priority_disputed ?? false} />
+        <PriorityChip
+          code={incident.priority}
+          proposed={incident.recommended_priority}
+          isDisputed={incident.priority_disputed ?? false}
+        />
         {incident.id}
         <Tick durability={incident.durability} version={incident.version} />
       </h2>

@@ -72,7 +72,8 @@ export function IncidentRow({ id, isGone }: { id: string; isGone: boolean }) {
   return (
     <>
       <PriorityChip
-        code={incident.priority ?? incident.recommended_priority}
+        code={incident.priority}
+        proposed={incident.recommended_priority}
         isDisputed={incident.priority_disputed ?? false}
       />
       <IncidentClock incident={incident} />

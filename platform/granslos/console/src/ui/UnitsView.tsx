@@ -22,9 +22,9 @@ export function UnitsView() {
   const state = useApp((app) => app.board.units.get(chosen ?? "")?.state);
   const rows = useMemo(() => unitRows(units.values(), ownCentre), [units, ownCentre]);
   const summary = (centre: string): string => {
-    const count = (freedom: Freedom) =>
-      [...units.values()].filter((unit) => unit.centre === centre && freedomOf(unit) === freedom).length;
-    return words.unit.summary(count("free"), count("busy"), count("off"));
+    const own = [...units.values()].filter((unit) => unit.centre === centre);
+    const count = (freedom: Freedom) => own.filter((unit) => !isGrey(unit) && freedomOf(unit) === freedom).length;
+    return words.unit.summary(count("free"), count("busy"), count("off"), own.filter(isGrey).length);
   };
   return (
     <div className="view">
@@ -62,11 +62,15 @@ function UnitState({ unit }: { unit: Unit }) {
   );
 }
 
-function PositionAge({ unit }: { unit: Unit }) {
+function PositionAge({ unit, isNamed = false }: { unit: Unit; isNamed?: boolean }) {
   const words = useWords();
   const seconds = secondsSince(unit.last_position?.at, useSiteNow());
-  if (seconds === null) return <span className="quiet">{unit.station ?? words.unit.noPosition}</span>;
-  return <Clock seconds={seconds} level={levelOfAge(seconds, POSITION_AMBER_SECONDS, POSITION_RED_SECONDS)} />;
+  if (seconds === null) {
+    const where = unit.station ? `${words.unit.station} ${unit.station}` : words.unit.noPosition;
+    return <span className="quiet">{where}</span>;
+  }
+  const level = levelOfAge(seconds, POSITION_AMBER_SECONDS, POSITION_RED_SECONDS);
+  return <Clock seconds={seconds} level={level} {...(isNamed ? { label: words.unit.position } : {})} />;
 }
 
 function UnitRow({ id }: { id: string }) {
@@ -94,7 +98,7 @@ function UnitRow({ id }: { id: string }) {
           </span>
         )}
         <span className="row-id">
-          {words.unit.position} <PositionAge unit={unit} />
+          <PositionAge unit={unit} isNamed />
         </span>
       </span>
       <Tick durability={unit.durability} version={unit.version} />

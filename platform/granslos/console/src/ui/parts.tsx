@@ -9,14 +9,29 @@ import { useApp, useNow } from "./store";
 import { useWords } from "./theme";
 
 /** Digit, shape and colour; the digit is the truth. */
-export function PriorityChip({ code, isDisputed = false }: { code: string | null | undefined; isDisputed?: boolean }) {
+interface ChipProps {
+  code: string | null | undefined;
+  /** What decision support or the sender says; shown until a person has chosen. */
+  proposed?: string | null | undefined;
+  isDisputed?: boolean;
+}
+
+export function PriorityChip({ code: chosen, proposed, isDisputed = false }: ChipProps) {
+  const isProposed = !chosen && Boolean(proposed);
+  const code = chosen ?? proposed;
   const words = useWords();
   const scale = useApp((app) => app.config.scale);
   const language = useApp((app) => app.language);
   const priority = priorityOf(scale, code);
-  const meaning = priority === null ? "" : language === "sv" ? priority.label_sv : priority.label_en;
+  const label = priority === null ? "" : language === "sv" ? priority.label_sv : priority.label_en;
+  const meaning = isProposed ? `${words.incident.recommended(code ?? "")}: ${label}` : label;
   return (
-    <span className="chip" data-level={levelOf(code)} title={isDisputed ? words.incident.disputed : meaning}>
+    <span
+      className="chip"
+      data-level={levelOf(code)}
+      data-proposed={isProposed || undefined}
+      title={isDisputed ? words.incident.disputed : meaning}
+    >
       <span aria-hidden="true" className="chip-shape">
         {shapeOf(code)}
       </span>

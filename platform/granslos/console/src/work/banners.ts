@@ -34,8 +34,11 @@ export interface Situation {
 /** A dial takes a moment; only longer ones are worth a line. */
 const OFFLINE_MS = 500;
 
+const ORDER: Record<Severity, number> = { alarm: 0, warning: 1, notice: 2 };
+
+/** The lines, the gravest first. */
 export function bannersOf({ board, link, outbox, now }: Situation): Banner[] {
-  return [
+  const lines = [
     ...offline(board, link, now),
     ...conflicts(board),
     ...island(board, link, now),
@@ -46,6 +49,7 @@ export function bannersOf({ board, link, outbox, now }: Situation): Banner[] {
     ...oldData(board, link),
     ...notUnderstood(board),
   ];
+  return lines.sort((a, b) => ORDER[a.severity] - ORDER[b.severity]);
 }
 
 function offline(board: Board, link: Link, now: number): Banner[] {
