@@ -46,9 +46,7 @@ stand in bodies, never in subjects, ids, URLs, logs or metrics.
 
 def render() -> str:
     """Return the whole document."""
-    personal = ", ".join(
-        f"`{kind.__name__}`" for kind in sorted(_PERSONAL - {person.Personal}, key=lambda k: k.__name__)
-    )
+    personal = ", ".join(f"`{kind.__name__}`" for kind in sorted(_PERSONAL - {person.Personal}, key=lambda k: k.__name__))
     parts = [
         _HEAD.format(personal=personal),
         *_subjects(),

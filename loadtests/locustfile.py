@@ -39,7 +39,9 @@ def _load(environment: Environment, **_: Any) -> None:
 def _verdict(environment: Environment, **_: Any) -> None:
     """Fail the run on any error, and on a handover that took longer than a second."""
     total = environment.stats.total
-    slow = [e for e in environment.stats.entries.values() if e.name.startswith("handover:") and (e.max_response_time or 0) > 1000]
+    slow = [
+        e for e in environment.stats.entries.values() if e.name.startswith("handover:") and (e.max_response_time or 0) > 1000
+    ]
     environment.process_exit_code = 1 if total.num_failures or slow else 0
 
 
@@ -158,7 +160,7 @@ class FeedReader(_SiteUser):
         if data["event_id"] in self.seen:
             self.report("feed", "feed:gap", started, RuntimeError("an event came twice"))
         self.seen.add(data["event_id"])
-        age = time.time() - datetime.fromisoformat(data["at"].replace("Z", "+00:00")).timestamp()
+        age = time.time() - datetime.fromisoformat(data["at"]).timestamp()
         self.environment.events.request.fire(
             request_type="feed", name="feed:age", response_time=age * 1000, response_length=0, exception=None, context={}
         )

@@ -69,9 +69,7 @@ def counties_from(municipalities: dict[str, BaseGeometry]) -> dict[str, BaseGeom
     return {c: shapely.normalize(shapely.union_all(v, grid_size=GRID_DEGREES)) for c, v in sorted(members.items())}
 
 
-def check_coverage(
-    shapes: dict[str, BaseGeometry], expected: int, sources: dict[str, tuple[str, BaseGeometry]]
-) -> None:
+def check_coverage(shapes: dict[str, BaseGeometry], expected: int, sources: dict[str, tuple[str, BaseGeometry]]) -> None:
     """Refuse a result that is not what it should be: count, validity, shared edges, area within 2 % of the source."""
     problems = []
     if len(shapes) != expected or set(shapes) != set(sources):
@@ -232,9 +230,7 @@ def main() -> None:
 
 def write(files: dict[str, str], out: Path, *, check: bool) -> None:
     """Write the files, or tell which would change."""
-    changed = [
-        name for name, text in files.items() if not (out / name).exists() or (out / name).read_text("utf-8") != text
-    ]
+    changed = [name for name, text in files.items() if not (out / name).exists() or (out / name).read_text("utf-8") != text]
     if check:
         sys.exit(f"would change: {', '.join(changed)}" if changed else 0)
     out.mkdir(parents=True, exist_ok=True)

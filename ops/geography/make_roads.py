@@ -183,9 +183,7 @@ def direct_neighbours(group: list[int], land: Land) -> Iterator[tuple[int, int]]
                 continue  # the other end proposes it
             direct = far[i, j]
             between = (
-                group[c]
-                for c in nearest[i]
-                if max(far[i, c], far[c, j]) < direct and far[i, c] + far[c, j] <= VIA_MAX * direct
+                group[c] for c in nearest[i] if max(far[i, c], far[c, j]) < direct and far[i, c] + far[c, j] <= VIA_MAX * direct
             )
             if land.way(a, b) and not any(land.way(a, c) and land.way(c, b) for c in between):
                 yield min(a, b), max(a, b)

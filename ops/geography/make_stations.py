@@ -44,9 +44,7 @@ def station(county: str, number: int, node: Node, row: int, people: int) -> list
     return [identifier, node.name, county, node.latitude, node.longitude, row, ambulances, transport, doctor]
 
 
-def place_stations(
-    members: list[int], residents: list[int], neighbours: list[list[tuple[int, int]]]
-) -> list[tuple[int, int]]:
+def place_stations(members: list[int], residents: list[int], neighbours: list[list[tuple[int, int]]]) -> list[tuple[int, int]]:
     """Return (node, residents served) of a county's stations, the greatest saving first (a greedy p-median)."""
     seconds = {i: reach(i, neighbours) for i in members}
     now = dict.fromkeys(members, float(SECONDS_MAX))

@@ -14,6 +14,7 @@ from granslos.runtime.process import EXIT_OK, run_main
 
 app = App(name="granslos", version=__version__, help="Ambulance dispatch for several centres that work as one.")
 Config = Annotated[Path, Parameter(name="--config", help="The site file (TOML).")]
+Json = Annotated[bool, Parameter(name="--json", negative="")]
 Dir = Annotated[Path, Parameter(name="--dir", help="The demo's directory.")]
 
 
@@ -113,7 +114,7 @@ def check(*, config: Config) -> int:
 @app.command
 def status(
     *,
-    json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    json_: Json = False,
     directory: Dir = Path(".demo"),
     config: Path | None = None,
 ) -> int:
@@ -138,7 +139,7 @@ def status(
 def drill(
     name: str = "list",
     *,
-    json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    json_: Json = False,
     directory: Dir = Path(".demo"),
     report: Path | None = None,
     i_know: str | None = None,
@@ -158,7 +159,7 @@ def drill(
 
 
 @app.command
-def bench(*, json_: Annotated[bool, Parameter(name="--json", negative="")] = False, only: str = "", rounds: int = 10) -> int:
+def bench(*, json_: Json = False, only: str = "", rounds: int = 10) -> int:
     """Measure against the raw parts in the same run.
 
     Args:
@@ -172,7 +173,11 @@ def bench(*, json_: Annotated[bool, Parameter(name="--json", negative="")] = Fal
 
 
 @app.command
-def conform(kind: str, *files: Annotated[str, Parameter(allow_leading_hyphen=True)], json_: Annotated[bool, Parameter(name="--json", negative="")] = False) -> int:
+def conform(
+    kind: str,
+    *files: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    json_: Json = False,
+) -> int:
     """Show what would be understood of a message, what is kept, and every defect.
 
     Args:

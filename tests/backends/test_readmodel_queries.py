@@ -58,9 +58,7 @@ async def test_views_pass_through_unchanged(rows: Rows, queries: Queries) -> Non
     assert await queries.incident(incident_id(2)) is None
 
 
-async def test_open_is_all_but_closed_and_merged_and_merged_ones_come_only_when_asked_for(
-    rows: Rows, queries: Queries
-) -> None:
+async def test_open_is_all_but_closed_and_merged_and_merged_ones_come_only_when_asked_for(rows: Rows, queries: Queries) -> None:
     for number, state in enumerate(["offered", "answered", "queued", "closed", "merged"], start=1):
         await rows.incident(number, state=state)
 
@@ -190,9 +188,7 @@ async def test_a_history_is_in_log_order_with_own_pending_events_last(rows: Rows
     ]
     await rows.event(NoteAdded(author="anna", text="annan"), "incident", other)
     expected += [
-        await rows.event(
-            UnitStatusReported(status="on_scene", reported_at=START), "unit", "319-1", refs=[one], in_log=False
-        ),
+        await rows.event(UnitStatusReported(status="on_scene", reported_at=START), "unit", "319-1", refs=[one], in_log=False),
         await rows.event(NoteAdded(author="bo", text="väntar"), "incident", one, in_log=False),
     ]
     await rows.event(NoteAdded(author="bo", text=f"nämner {one}"), "incident", other, in_log=False)
@@ -344,8 +340,6 @@ def _signal(pid: int, number: signal.Signals) -> None:
 
 
 async def _children(pid: int) -> list[str]:
-    process = await asyncio.create_subprocess_exec(
-        "ps", "-o", "pid=", "--ppid", str(pid), stdout=asyncio.subprocess.PIPE
-    )
+    process = await asyncio.create_subprocess_exec("ps", "-o", "pid=", "--ppid", str(pid), stdout=asyncio.subprocess.PIPE)
     out, _ = await process.communicate()
     return out.decode().split()

@@ -204,7 +204,7 @@ async def test_health_metrics_and_schema_need_no_token(node: ApiNode) -> None:
         assert (response.status_code, response.json()["reasons"]) == (503, {"store": "away"})
         metrics = await client.get("/metrics")
         assert "granslos_http_requests_total" in metrics.text
-        assert metrics.headers["content-type"].startswith("text/plain; version=0.0.4")
+        assert metrics.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
         assert (await client.get("/schema")).json()["openapi"] == "3.1.0"
         assert (await client.head("/health/live")).status_code == 200
 

@@ -1,6 +1,7 @@
 """The server: a taken port ends it, a stop drains it, and what is too much is sent elsewhere."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -12,7 +13,7 @@ from granslos.runtime import limits
 from support.api_node import ApiNode, taken
 from support.eventually import eventually
 from support.read_rows import incident_id
-from support.verify_feed import open_feed
+from support.verify_feed import Frame, open_feed, read_frames
 
 ONE = f"/v1/incidents/{incident_id(1)}"
 
@@ -59,11 +60,57 @@ async def test_a_stop_lets_requests_end_and_feeds_go(node: ApiNode) -> None:
         pass
 
 
-async def test_a_large_head_is_refused(node: ApiNode) -> None:
-    async with node.served() as url, httpx.AsyncClient(base_url=url) as client:
-        response = await client.get("/v1/site", headers={"X": "x" * (limits.HTTP_HEAD_BYTES_MAX + 1)})
-        assert response.status_code == 400
-        assert (await client.get("/health/live")).status_code == 200
+async def sent(url: str, data: bytes, pause_seconds: float = 0.0) -> bytes:
+    """Sends bytes, and one each pause; returns what came until the server closed the connection."""
+    host, port = url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(data)
+
+    async def drip() -> None:
+        while pause_seconds:
+            writer.write(b"x")
+            await asyncio.sleep(pause_seconds)
+
+    dripping = asyncio.create_task(drip())
+    try:
+        async with asyncio.timeout(5):
+            return await reader.read()
+    finally:
+        dripping.cancel()
+        writer.close()
+
+
+@pytest.mark.parametrize("part", [b"X: ", b"X: y\r\n"])
+async def test_a_head_without_end_is_refused(node: ApiNode, part: bytes) -> None:
+    head = b"GET /health/live HTTP/1.1\r\nHost: x\r\n"
+    filler = b"X: " + b"y" * (2 * limits.HTTP_HEAD_BYTES_MAX) if part == b"X: " else part * limits.HTTP_HEAD_BYTES_MAX
+    async with node.served() as url:
+        assert (await sent(url, head + filler)).startswith(b"HTTP/1.1 400 ")
+        async with httpx.AsyncClient(base_url=url) as client:
+            assert (await client.get("/health/live", headers={"X": "x" * 60_000})).status_code == 200
+
+
+async def test_a_head_that_does_not_come_ends_the_connection(node: ApiNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "HTTP_HEAD_SECONDS", 0.3)
+    request = b"GET /health/live HTTP/1.1\r\nHost: x\r\n"
+    async with node.served() as url:
+        assert await sent(url, b"") == b""
+        assert await sent(url, request, pause_seconds=0.05) == b""
+        answer = await sent(url, request + b"\r\n" + request, pause_seconds=0.05)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        async with httpx.AsyncClient(base_url=url) as client:
+            feed = await open_feed(client, node.headers())
+            beats = [frame async for frame in _some(feed, 2)]
+            assert beats[-1].event == "heartbeat", "a feed outlives the time for a head"
+            await feed.aclose()
+
+
+async def _some(feed: httpx.Response, count: int) -> AsyncIterator[Frame]:
+    async for frame in read_frames(feed.aiter_bytes()):
+        yield frame
+        count -= 1
+        if not count:
+            return
 
 
 async def test_more_requests_than_the_bound_are_sent_elsewhere(node: ApiNode, monkeypatch: pytest.MonkeyPatch) -> None:

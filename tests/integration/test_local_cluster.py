@@ -33,9 +33,7 @@ async def test_three_sites_form_one_cluster_through_the_links_alone() -> None:
         assert direct == [], "a hub reaches another past the links"
         for code in HUBS:
             known = await http_json(layout, code, "hub_monitor", "/routez")
-            assert {route["remote_name"] for route in known["routes"]} == {
-                f"hub-{other}" for other in HUBS if other != code
-            }
+            assert {route["remote_name"] for route in known["routes"]} == {f"hub-{other}" for other in HUBS if other != code}
             server = await http_json(layout, code, "hub_monitor", "/jsz")
             assert server["config"]["sync_interval"] and server["config"]["sync_always"]
         await client.close()

@@ -53,9 +53,7 @@ def write_config(directory: Path, target: int, delay_ms: float = 0.0) -> tuple[P
 
 @contextlib.asynccontextmanager
 async def running(path: Path, config: LinksConfig) -> AsyncIterator[LinkControl]:
-    process = spawn(
-        Child(command=(sys.executable, "-m", "granslos.local.links", str(path)), log=path.with_suffix(".log"))
-    )
+    process = spawn(Child(command=(sys.executable, "-m", "granslos.local.links", str(path)), log=path.with_suffix(".log")))
     try:
         await eventually(links_answer(address(config.control)[1]), within_seconds=10)
         yield LinkControl(config.control)

@@ -20,9 +20,7 @@ from granslos.local.supervisor import STAGE_STOP_SECONDS, ProcessSpec, Stage, Su
 from granslos.replication.guard_child import Child
 from support.eventually import eventually, never
 
-IGNORES_TERM = (
-    "import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
-)
+IGNORES_TERM = "import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
 
 
 def spec(tmp_path: Path, name: str, code: str = "sleep 600", *, site: str = "vas", **more: object) -> ProcessSpec:
@@ -107,9 +105,7 @@ async def test_a_process_waits_for_those_it_comes_after(tmp_path: Path, keeper: 
 
 
 @pytest.mark.parametrize("name", ["down-vas", "down-vas-node"])
-async def test_a_hold_file_keeps_it_down_and_its_removal_starts_it(
-    tmp_path: Path, keeper: Supervisor, name: str
-) -> None:
+async def test_a_hold_file_keeps_it_down_and_its_removal_starts_it(tmp_path: Path, keeper: Supervisor, name: str) -> None:
     keeper.add([spec(tmp_path, "node"), spec(tmp_path, "node", site="esk")])
     await keeper.wait_ready()
     pid = keeper.pid("vas-node")

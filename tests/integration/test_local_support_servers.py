@@ -23,9 +23,7 @@ async def test_databases_are_fresh_durable_and_deleted() -> None:
             row = await (await connection.execute("SELECT to_regclass('t')")).fetchone()
             assert row == (None,)
         async with await psycopg.AsyncConnection.connect(server.dsn()) as connection:
-            row = await (
-                await connection.execute("SELECT count(*) FROM pg_database WHERE datname ~ '^test'")
-            ).fetchone()
+            row = await (await connection.execute("SELECT count(*) FROM pg_database WHERE datname ~ '^test'")).fetchone()
             assert row == (0,)
 
 

@@ -187,9 +187,7 @@ class ApiNode:
         actor = Actor(subject=subject or f"{role}1", role=role, centre=centre)
         return self.issuer.issue(actor, timedelta(minutes=5))
 
-    def headers(
-        self, role: Role = "operator", subject: str | None = None, centre: str | None = "vas"
-    ) -> dict[str, str]:
+    def headers(self, role: Role = "operator", subject: str | None = None, centre: str | None = "vas") -> dict[str, str]:
         """Headers of a bearer."""
         return {"Authorization": f"Bearer {self.token(role, subject, centre)}"}
 

@@ -94,9 +94,7 @@ INCIDENT_DECISIONS = (
 ACKNOWLEDGEMENTS = st.builds(e.ConflictAcknowledged, conflict_id=conflicts, by=users, note=texts)
 INCIDENT_FACTS = (
     st.builds(e.NoteAdded, author=users, text=st.just("n")),
-    st.builds(
-        e.IncidentAmended, author=users, location=st.none() | locations, description=texts, caller=callers
-    ),
+    st.builds(e.IncidentAmended, author=users, location=st.none() | locations, description=texts, caller=callers),
     ACKNOWLEDGEMENTS,
 )
 REPORTS = st.builds(
@@ -119,9 +117,7 @@ UNIT_DECISIONS = (
         by=users,
         reason=texts,
     ),
-    st.builds(
-        e.AssignmentCancelled, assignment_id=st.sampled_from(ASSIGNMENTS), incident_id=incidents, by=users, reason=texts
-    ),
+    st.builds(e.AssignmentCancelled, assignment_id=st.sampled_from(ASSIGNMENTS), incident_id=incidents, by=users, reason=texts),
 )
 OTHERS = (
     st.builds(e.DutyChanged, user_id=users, on=st.booleans(), centre=sites),

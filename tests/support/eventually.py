@@ -23,9 +23,7 @@ async def eventually(
 ) -> Result: ...
 
 
-async def eventually(
-    condition: Callable[[], object], *, within_seconds: float, poll_seconds: float = POLL_SECONDS
-) -> object:
+async def eventually(condition: Callable[[], object], *, within_seconds: float, poll_seconds: float = POLL_SECONDS) -> object:
     """Polls until the condition holds and returns its (truthy) value.
 
     Args:

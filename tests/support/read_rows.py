@@ -189,8 +189,7 @@ class Rows:
         body = encode(envelope)
         self.prev = event_hash(body)
         await self.connection.execute(
-            "insert into journal (generation, jseq, event_id, hash, subject, body) "
-            "values (1, %s, %s, %s, 'log.vas', %s)",
+            "insert into journal (generation, jseq, event_id, hash, subject, body) values (1, %s, %s, %s, 'log.vas', %s)",
             [self.jseq, envelope.event_id, self.prev, body],
         )
         if in_log:

@@ -10,9 +10,7 @@ REASON = re.compile(r"--\s+\S|\bbecause\s+\S|#\s*\S+ \S+")
 PYTHON_EXCEPTION = re.compile(r"#\s*(noqa|type:\s*ignore|mypy:|nosec|pragma:|fmt:\s*(off|skip))")
 TYPESCRIPT_EXCEPTION = re.compile(r"(biome-ignore\b(?!.*:\s*\S)|@ts-(ignore|nocheck|expect-error)\s*$|eslint-disable)")
 
-EXCEPTION_LIST = re.compile(
-    r'("[^"]+"|ignore|DEP\d+|exclude|exhaustive_ignores|ignore_imports|filterwarnings|module) = \['
-)
+EXCEPTION_LIST = re.compile(r'("[^"]+"|ignore|DEP\d+|exclude|exhaustive_ignores|ignore_imports|filterwarnings|module) = \[')
 """Settings of pyproject.toml that let something pass."""
 
 BROAD_HANDLERS = {

@@ -59,9 +59,7 @@ def test_the_rules_see_what_they_are_for(sql: str, danger: str) -> None:
     assert re.search(UNSAFE[danger], sql)
 
 
-@pytest.mark.parametrize(
-    "sql", ["alter table unit add column a text not null default ''", "a timestamptz", "drained boolean"]
-)
+@pytest.mark.parametrize("sql", ["alter table unit add column a text not null default ''", "a timestamptz", "drained boolean"])
 def test_the_rules_let_the_safe_forms_pass(sql: str) -> None:
     assert [danger for danger, pattern in UNSAFE.items() if re.search(pattern, sql)] == []
 
@@ -70,9 +68,7 @@ def test_an_index_on_an_existing_table_is_made_concurrently_and_alone() -> None:
     for path in FILES:
         sql = _statements(path)
         made = set(re.findall(r"create\s+table\s+(?:if\s+not\s+exists\s+)?(\w+)", sql))
-        indexed = re.findall(
-            r"create\s+(?:unique\s+)?index\s+(concurrently\s+)?(?:if\s+not\s+exists\s+)?\w+\s+on\s+(\w+)", sql
-        )
+        indexed = re.findall(r"create\s+(?:unique\s+)?index\s+(concurrently\s+)?(?:if\s+not\s+exists\s+)?\w+\s+on\s+(\w+)", sql)
         assert [table for concurrently, table in indexed if table not in made and not concurrently] == []
 
 

@@ -9,11 +9,7 @@ MARKS_WITH_REASON = {"skip", "skipif", "xfail"}
 
 
 def _tests() -> list[tuple[str, ast.Module]]:
-    return [
-        (name_of(path), tree_of(path))
-        for path in python_files("tests")
-        if not name_of(path).startswith("tests/support/")
-    ]
+    return [(name_of(path), tree_of(path)) for path in python_files("tests") if not name_of(path).startswith("tests/support/")]
 
 
 def test_no_test_sleeps() -> None:

@@ -12,7 +12,7 @@ from granslos.api.feed import FeedHub, Reading, TooManyReadersError
 from granslos.api.operations import Call, Operation
 from granslos.api.problems import COMMON_HEADERS, ProblemError, invalid
 
-MEDIA_TYPE = "text/event-stream; charset=utf-8"
+MEDIA_TYPE = "text/event-stream"
 LAST_EVENT_ID = "Last-Event-ID"
 HEADERS = COMMON_HEADERS | {"X-Accel-Buffering": "no"}
 Position = Annotated[int, Meta(ge=0, lt=1 << 62)]

@@ -8,6 +8,7 @@ import uvicorn
 from litestar import Litestar
 from structlog import get_logger
 
+from granslos.api.connection import BoundedConnection
 from granslos.runtime import limits
 
 log = get_logger(__name__)
@@ -99,7 +100,7 @@ def _config(app: Litestar) -> uvicorn.Config:
         app,
         lifespan="on",
         loop="none",
-        http="auto",
+        http=BoundedConnection,
         ws="none",
         interface="asgi3",
         access_log=False,
@@ -110,5 +111,4 @@ def _config(app: Litestar) -> uvicorn.Config:
         limit_concurrency=limits.HTTP_REQUESTS_MAX,
         timeout_keep_alive=limits.HTTP_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=limits.HTTP_DRAIN_SECONDS,
-        h11_max_incomplete_event_size=limits.HTTP_HEAD_BYTES_MAX,
     )

@@ -87,7 +87,7 @@ class Console:
 
     def _not_built(self) -> ASGIResponse:
         headers = self._headers | {"Cache-Control": "no-store"}
-        return ASGIResponse(body=_NOT_BUILT.encode(), media_type="text/html; charset=utf-8", headers=headers)
+        return ASGIResponse(body=_NOT_BUILT.encode(), media_type="text/html", headers=headers)
 
 
 def _read(folder: Path) -> dict[str, File]:
@@ -108,4 +108,5 @@ def _read(folder: Path) -> dict[str, File]:
 
 def _media_type(file: Path) -> str:
     kind = _TYPES.get(file.suffix) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-    return f"{kind}; charset=utf-8" if kind.startswith("text/") or kind.endswith(("json", "xml")) else kind
+    # Litestar names the character set of text/*.
+    return f"{kind}; charset=utf-8" if kind.endswith(("json", "xml")) else kind

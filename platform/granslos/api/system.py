@@ -13,7 +13,7 @@ from granslos.contract.types import Instant
 from granslos.runtime import metrics
 
 UNTIL = {"until": (Instant, "Only what happened before this instant (RFC 3339, with offset).")}
-EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
+EXPOSITION = "text/plain; version=0.0.4"
 
 
 class Live(msgspec.Struct, frozen=True, kw_only=True):

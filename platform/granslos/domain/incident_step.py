@@ -71,4 +71,4 @@ def listen(state: IncidentState, operator: str) -> IncidentState:
     if operator == state.answered_by and operator in state.co_listeners:
         return state
     listeners = tuple(dict.fromkeys((*state.co_listeners, operator)))
-    return replace(state, co_listeners=listeners[-1:])
+    return replace(state, co_listeners=listeners[-CO_LISTENERS_MAX:])

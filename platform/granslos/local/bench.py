@@ -154,5 +154,3 @@ def _print(result: dict[str, Any], console: Console) -> None:
         goal = result["goals"].get(name)
         console.print(f"{name}: {value:g}" + (f" (goal {goal:g})" if goal else ""))
     console.print(f"commit {result['commit']}, {result['machine']}; intact: {result['intact']}")
-
-

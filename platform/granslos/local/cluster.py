@@ -204,9 +204,7 @@ class LocalCluster(Faults):
         kept = msgspec.json.decode(path.read_bytes(), type=KeptCluster) if path.exists() else None
         sites = self.sites or (kept.sites if kept else SITES_DEFAULT)
         if kept is not None and kept.sites != sites:
-            raise RefusedError(
-                f"{self.directory} holds a cluster of {kept.sites} sites; choose another --dir for {sites}"
-            )
+            raise RefusedError(f"{self.directory} holds a cluster of {kept.sites} sites; choose another --dir for {sites}")
         codes = tuple(region.code for region in regions_of(sites))
         layout, self._claim = take(
             codes,
@@ -228,9 +226,7 @@ class LocalCluster(Faults):
         supervisor.add(process_specs.postgres_spec(plan, code, how) for code in plan.layout.sites)
         if self.nodes:
             supervisor.add(process_specs.node_spec(plan, code, self.node_command) for code in plan.layout.sites)
-        supervisor.add(
-            process_specs.adapter_spec(plan, code, name) for code in plan.layout.sites for name in plan.adapters
-        )
+        supervisor.add(process_specs.adapter_spec(plan, code, name) for code in plan.layout.sites for name in plan.adapters)
         async with asyncio.TaskGroup() as group:
             if new and self.wait_for_disk:
                 group.create_task(self._sync())

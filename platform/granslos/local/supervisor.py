@@ -117,11 +117,7 @@ class Running:
     def log_tail(self) -> str:
         """The end of its log, for a person."""
         path = self.spec.child.log
-        return (
-            ""
-            if path is None or not path.exists()
-            else path.read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace").strip()
-        )
+        return "" if path is None or not path.exists() else path.read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace").strip()
 
 
 class Supervisor:
@@ -165,9 +161,7 @@ class Supervisor:
         """How often a process was started."""
         return self._running[name].starts
 
-    async def wait_ready(
-        self, names: Sequence[str] | None = None, *, within_seconds: float = READY_TIMEOUT_SECONDS
-    ) -> None:
+    async def wait_ready(self, names: Sequence[str] | None = None, *, within_seconds: float = READY_TIMEOUT_SECONDS) -> None:
         """Waits until the processes (by default all that are not held down) are ready.
 
         Raises:
@@ -183,13 +177,9 @@ class Supervisor:
             if not missing:
                 return
             for one in missing:
-                hopeless = one.early_ends >= START_ATTEMPTS_MAX or (
-                    one.early_ends and one.last_status in FINAL_STATUSES
-                )
+                hopeless = one.early_ends >= START_ATTEMPTS_MAX or (one.early_ends and one.last_status in FINAL_STATUSES)
                 if hopeless or time.monotonic() > end:
-                    raise StartError(
-                        f"{one.spec.name} did not become ready (log {one.spec.child.log}): {one.log_tail()}"
-                    )
+                    raise StartError(f"{one.spec.name} did not become ready (log {one.spec.child.log}): {one.log_tail()}")
             self.check()
             await asyncio.sleep(PROBE_INTERVAL_SECONDS)
 

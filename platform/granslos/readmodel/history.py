@@ -13,10 +13,7 @@ from granslos.readmodel.pages import Filter, Page, Place, decode_cursor, encode_
 from granslos.readmodel.pool import Connection
 from granslos.runtime import limits
 
-_LOGGED = (
-    "select log_seq, late, twin, hash, body from event_log where topics && %s and log_seq > %s "
-    "order by log_seq limit %s"
-)
+_LOGGED = "select log_seq, late, twin, hash, body from event_log where topics && %s and log_seq > %s order by log_seq limit %s"
 _OF_TYPE = "select body from event_log where topics && %s and type = any(%s) order by log_seq limit %s"
 _PENDING = (
     "select j.hash, j.body from journal j where (j.generation, j.jseq) > (select coalesce(max(l.generation), 0), "
@@ -126,9 +123,7 @@ def _item(log_seq: int | None, late: bool, twin: int, digest: str, body: bytes) 
         e = decode_envelope(body)
     except ContractError:
         # A newer release's envelope: shown as what it is, so that nothing is missing in the list.
-        return msgspec.Raw(
-            encode({"event_id": f"unreadable-{log_seq}", "type": "?", "position": log_seq, "hash": digest})
-        )
+        return msgspec.Raw(encode({"event_id": f"unreadable-{log_seq}", "type": "?", "position": log_seq, "hash": digest}))
     assert digest == event_hash(body), "a stored event is not what it was"
     return msgspec.Raw(
         encode(

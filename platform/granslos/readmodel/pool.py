@@ -37,8 +37,7 @@ def make_read_pool(dsn: str) -> ReadPool:
             "application_name": "granslos-reader",
             "connect_timeout": limits.STORE_CONNECT_TIMEOUT_SECONDS,
             "prepare_threshold": 1,
-            "options": f"-c statement_timeout={limits.READ_STATEMENT_TIMEOUT_MILLISECONDS}"
-            " -c default_transaction_read_only=on",
+            "options": f"-c statement_timeout={limits.READ_STATEMENT_TIMEOUT_MILLISECONDS} -c default_transaction_read_only=on",
         },
     )
 

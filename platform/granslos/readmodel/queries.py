@@ -144,9 +144,7 @@ class Queries:
                 await connection.execute("set transaction isolation level repeatable read")
                 position = await _fetch(connection, "select log_cursor from site_state")
                 views = [await _fetch(connection, query) for query in _SNAPSHOT]
-            return Snapshot(
-                position[0][0] if position else 0, *([msgspec.Raw(row[0]) for row in rows] for rows in views)
-            )
+            return Snapshot(position[0][0] if position else 0, *([msgspec.Raw(row[0]) for row in rows] for rows in views))
 
         return await self._reader.run(work)
 
@@ -205,9 +203,7 @@ class Queries:
             more = encode_cursor(Place(fingerprint, to_micros(last[1]), last[2]))
         return Page([msgspec.Raw(row[0]) for row in rows[:count]], more)
 
-    async def _ordered(
-        self, table: str, column: str, conditions: Conditions, order: str, count: int
-    ) -> list[tuple[Any, ...]]:
+    async def _ordered(self, table: str, column: str, conditions: Conditions, order: str, count: int) -> list[tuple[Any, ...]]:
         where, parameters = _where(conditions)
         # Table, column, conditions and order are constants of this class.
         query = f"select view, {column}, id from {table}{where} order by {order} limit %s"  # noqa: S608 -- see above

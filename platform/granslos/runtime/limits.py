@@ -290,6 +290,9 @@ HTTP_BODY_DRAIN_BYTES_MAX = 67_108_864
 HTTP_HEAD_BYTES_MAX = 65_536
 """Request line and headers."""
 
+HTTP_HEAD_SECONDS = 10.0
+"""For them to arrive, from connecting or from the first byte of a later request."""
+
 HTTP_REQUESTS_MAX = 2_000
 """Requests and feeds served at once; beyond it 503."""
 

@@ -24,9 +24,7 @@ def say(text): print(text, flush=True)
 
 def start(body: str) -> subprocess.Popen[str]:
     program = PRELUDE + textwrap.dedent(body)
-    return subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    return subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
