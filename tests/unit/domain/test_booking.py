@@ -35,9 +35,7 @@ def booked(**more: Any) -> Chronicle:
 def view(log: Chronicle, *assignments: AssignmentState) -> IncidentView:
     state = log.state("incident", ID)
     assert roundtrip("incident", state) == state
-    return incident_view(
-        state, handovers=[], assignments=assignments, merged_into=None, merged_from=(), scale=SCALE
-    )
+    return incident_view(state, handovers=[], assignments=assignments, merged_into=None, merged_from=(), scale=SCALE)
 
 
 def at_work(**more: Any) -> AssignmentState:
@@ -74,9 +72,7 @@ def test_an_order_that_cannot_be_kept_is_refused_with_the_field(more: dict[str, 
 
 def test_an_order_waits_and_is_carried_out_as_any_incident() -> None:
     log = booked()
-    for event in accepted(
-        incident.decide(log.state("incident", ID), QueueIncident(incident_id=ID), context(), assignments=())
-    ):
+    for event in accepted(incident.decide(log.state("incident", ID), QueueIncident(incident_id=ID), context(), assignments=())):
         log.write("incident", ID, event)
     assert view(log).state == "waiting"
     assert view(log, at_work()).state == "assigned"

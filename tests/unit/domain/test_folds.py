@@ -39,9 +39,7 @@ def rows(*kinds: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Row]]:
 def view(state: Any) -> Any:
     match state:
         case IncidentState():
-            return incident_view(
-                state, handovers=[], assignments=[], merged_into=None, merged_from=(), scale=SCALE
-            )
+            return incident_view(state, handovers=[], assignments=[], merged_into=None, merged_from=(), scale=SCALE)
         case UnitState():
             return unit_view(state)
         case _ if type(state).__name__ == "HandoverState":
@@ -121,9 +119,7 @@ def test_a_units_statuses_commute(decisions: list[Row], reports: list[Row], rand
     base = None
     for n, (event, _, chosen, when) in enumerate(decisions[:half]):
         base = fold("unit", base, event, stamps(n, None, "u1", chosen, when))
-    told = [
-        (event, stamps(half + n, None, "u1", chosen, when)) for n, (event, _, chosen, when) in enumerate(reports[:half])
-    ]
+    told = [(event, stamps(half + n, None, "u1", chosen, when)) for n, (event, _, chosen, when) in enumerate(reports[:half])]
     shuffled = list(told)
     random.shuffle(shuffled)
     one, other = base, base

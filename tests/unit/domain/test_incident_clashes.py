@@ -301,20 +301,14 @@ def test_closing_again_after_the_unit_that_contradicted_it_is_done_closes_it() -
 
 
 def view_of(state: IncidentState, assignments: list[AssignmentState]) -> Any:
-    return incident_view(
-        state, handovers=[], assignments=assignments, merged_into=None, merged_from=(), scale=SCALE
-    )
+    return incident_view(state, handovers=[], assignments=assignments, merged_into=None, merged_from=(), scale=SCALE)
 
 
 # --- what the table does not name -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("epochs", "counts"), [((1, 1), "parked"), ((1, 2), "parked"), ((2, 1), "waiting")]
-)
-def test_of_contradicting_moves_the_newest_epochs_counts_and_the_other_is_kept(
-    epochs: tuple[int, int], counts: str
-) -> None:
+@pytest.mark.parametrize(("epochs", "counts"), [((1, 1), "parked"), ((1, 2), "parked"), ((2, 1), "waiting")])
+def test_of_contradicting_moves_the_newest_epochs_counts_and_the_other_is_kept(epochs: tuple[int, int], counts: str) -> None:
     log = Log()
     base = log.one(opened(A))
     log.one(IncidentQueued(operator="op1", review_due_at=at(900)), epoch=epochs[0])
@@ -341,9 +335,7 @@ def test_the_same_move_made_twice_unaware_is_no_clash() -> None:
 
 
 @pytest.mark.parametrize(("epochs", "state"), [((0, 1), "referred"), ((1, 0), "answered")])
-def test_a_referral_against_an_unseen_need_is_shown_and_the_newest_epoch_counts(
-    epochs: tuple[int, int], state: str
-) -> None:
+def test_a_referral_against_an_unseen_need_is_shown_and_the_newest_epoch_counts(epochs: tuple[int, int], state: str) -> None:
     log = Log()
     log.one(opened(A))
     base = log.one(answered("op1"))

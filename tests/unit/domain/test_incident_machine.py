@@ -42,9 +42,7 @@ operators = st.sampled_from(["op1", "op2", "op3"])
 priorities = st.sampled_from(["1A", "2A", "3", "H"])
 commands = st.one_of(
     st.builds(AnswerIncident, incident_id=st.just(ID)),
-    st.builds(
-        AssessIncident, incident_id=st.just(ID), priority=priorities, recommended_priority=st.none() | priorities
-    ),
+    st.builds(AssessIncident, incident_id=st.just(ID), priority=priorities, recommended_priority=st.none() | priorities),
     st.builds(ParkIncident, incident_id=st.just(ID)),
     st.builds(ResumeIncident, incident_id=st.just(ID)),
     st.builds(QueueIncident, incident_id=st.just(ID)),

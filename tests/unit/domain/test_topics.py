@@ -36,9 +36,7 @@ H = "a" * 32
 
 
 def opened(handover_id: str | None) -> IncidentOpened:
-    return IncidentOpened(
-        incident_id=I, centre="vas", handover_id=handover_id, source="s", source_id="1", offered_at=at(0)
-    )
+    return IncidentOpened(incident_id=I, centre="vas", handover_id=handover_id, source="s", source_id="1", offered_at=at(0))
 
 
 @pytest.mark.parametrize(
@@ -61,9 +59,7 @@ def opened(handover_id: str | None) -> IncidentOpened:
         (
             "epoch",
             "vas.calls",
-            DeskMoved(
-                centre="vas", desk="calls", epoch=1, holder="esk", loser="vas", why="drill", by="a", at=at(0)
-            ),
+            DeskMoved(centre="vas", desk="calls", epoch=1, holder="esk", loser="vas", why="drill", by="a", at=at(0)),
             (("centre", "vas"),),
         ),
         ("journal", "vas", GenerationStarted(reason="first"), ()),

@@ -44,9 +44,7 @@ class Log(Chronicle):
 
     def claim(self, name: str, incident_id: str, priority: str = "2A", **more: Any) -> str:
         replaces = more.pop("replaces", None)
-        event = UnitAssigned(
-            assignment_id=name, incident_id=incident_id, priority=priority, by="disp1", replaces=replaces
-        )
+        event = UnitAssigned(assignment_id=name, incident_id=incident_id, priority=priority, by="disp1", replaces=replaces)
         return self.one(event, **more)
 
     def report(self, status: Any, name: str | None = None, reported: float | None = None, **more: Any) -> str:
@@ -115,9 +113,7 @@ def test_each_status_moves_the_assignment_and_sets_its_stamp() -> None:
 @pytest.mark.parametrize(
     ("before", "state"), [((), "cancelled"), (("acknowledged",), "cancelled"), (("en_route",), "stood_down")]
 )
-def test_a_turned_back_unit_is_cancelled_before_it_left_and_stood_down_after(
-    before: tuple[str, ...], state: str
-) -> None:
+def test_a_turned_back_unit_is_cancelled_before_it_left_and_stood_down_after(before: tuple[str, ...], state: str) -> None:
     log = Log()
     log.claim("a1", A)
     for status in before:
@@ -352,9 +348,7 @@ def doubled(first: str = "2A", second: str = "2A") -> Log:
 @pytest.mark.parametrize(
     ("first", "second", "kept"), [("2A", "2A", "a1"), ("1A", "2A", "a1"), ("2A", "1A", "a2"), ("2A", "??", "a1")]
 )
-def test_before_the_crew_says_anything_the_more_urgent_incident_keeps_the_unit(
-    first: str, second: str, kept: str
-) -> None:
+def test_before_the_crew_says_anything_the_more_urgent_incident_keeps_the_unit(first: str, second: str, kept: str) -> None:
     log = doubled(first, second)
     lost = "a2" if kept == "a1" else "a1"
     assert log.unit.active and log.unit.active.assignment_id == kept
