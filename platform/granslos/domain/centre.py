@@ -89,9 +89,7 @@ def evolve(state: CentreState | None, event: CentreEvent, stamp: Stamp) -> Centr
         reason=event.reason,
     )
     return (
-        msgspec.structs.replace(base, calls=moved)
-        if event.desk == "calls"
-        else msgspec.structs.replace(base, dispatch=moved)
+        msgspec.structs.replace(base, calls=moved) if event.desk == "calls" else msgspec.structs.replace(base, dispatch=moved)
     )
 
 

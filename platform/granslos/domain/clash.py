@@ -63,9 +63,7 @@ def acknowledged(
     """Add an acknowledgement. Two persons may acknowledge the same clash; the earlier by time counts, both at any
     site.
     """
-    new = Acknowledgement(
-        conflict_id=event.conflict_id, by=event.by, at=stamp.at, event_id=stamp.event_id, note=event.note
-    )
+    new = Acknowledgement(conflict_id=event.conflict_id, by=event.by, at=stamp.at, event_id=stamp.event_id, note=event.note)
     known = {a.conflict_id: a for a in acknowledgements}
     old = known.get(event.conflict_id)
     if old is None or (new.at, new.event_id) < (old.at, old.event_id):

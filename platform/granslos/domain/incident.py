@@ -271,10 +271,6 @@ def _close_or_reopen(
                 detail = f"recommended {state.recommended_priority}, chosen {state.priority}"
                 title = "Say why the chosen priority differs from the recommended one"
                 return Rejection("override_reason_missing", title, detail, "override_reason")
-            return (
-                IncidentClosed(
-                    operator=operator, outcome=command.outcome, reason=command.reason, override_reason=reason
-                ),
-            )
+            return (IncidentClosed(operator=operator, outcome=command.outcome, reason=command.reason, override_reason=reason),)
         case _:
             assert_never(command)

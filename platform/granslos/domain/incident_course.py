@@ -55,9 +55,7 @@ def displaced_at(state: IncidentState, assignments: Sequence[AssignmentState]) -
     last = max((a for a in assignments if a.ended_at is not None), key=_ended, default=None)
     if last is None or last.state != "displaced" or last.ended_at is None:
         return None
-    is_handled = any(
-        at is not None and at > last.ended_at for at in (state.referred_at, state.reopened_at, state.queued_at)
-    )
+    is_handled = any(at is not None and at > last.ended_at for at in (state.referred_at, state.reopened_at, state.queued_at))
     return None if is_handled else last.ended_at
 
 

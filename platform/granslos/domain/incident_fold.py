@@ -43,9 +43,7 @@ from granslos.domain.stamp import Stamp
 replace = msgspec.structs.replace
 
 
-def evolve(
-    state: IncidentState | None, event: IncidentEvent, stamp: Stamp, scale: Scale = DEFAULT_SCALE
-) -> IncidentState:
+def evolve(state: IncidentState | None, event: IncidentEvent, stamp: Stamp, scale: Scale = DEFAULT_SCALE) -> IncidentState:
     """Fold one event of this incident or of one merged into it. Total and pure; give each event id once."""
     base = state or IncidentState(incident_id=stamp.fold_id or stamp.aggregate_id or "")
     match event:
@@ -114,9 +112,7 @@ def _decision(state: IncidentState, event: DecisionEvent, stamp: Stamp, scale: S
 
 def _is_foreign(state: IncidentState, made: Mark, event: DecisionEvent) -> bool:
     """Tell whether this was decided on another case, before a person merged that into this one."""
-    if made.aggregate_id in ("", state.incident_id) or isinstance(
-        event, IncidentOpened | BookingReceived | IncidentMerged
-    ):
+    if made.aggregate_id in ("", state.incident_id) or isinstance(event, IncidentOpened | BookingReceived | IncidentMerged):
         return False
     return made.aggregate_id not in (*_doubles(state), *state.joined)
 
@@ -247,9 +243,7 @@ def _answer(state: IncidentState, event: IncidentAnswered, step: Step) -> Incide
     if knows(step.mark, holder.mark):
         return held_by(state, new)
     clash = start_clash(state, step, holder.mark.event_id, "both_answered", LEVEL_WARNING)
-    text = (
-        f"{holder.operator} and {event.operator} both answered; {holder.operator} holds the call, the other listens in."
-    )
+    text = f"{holder.operator} and {event.operator} both answered; {holder.operator} holds the call, the other listens in."
     return add_clash(listen(state, event.operator), clash, f"held_by:{holder.operator}", text)
 
 
@@ -280,9 +274,7 @@ def _with_outcome(state: IncidentState, event: ClosingEvent, step: Step) -> Inci
         case IncidentClosed():
             if not event.override_reason or not event.override_reason.strip():
                 return replace(state, outcome=event.outcome)
-            return replace(
-                state, outcome=event.outcome, override_reason=event.override_reason, override_reason_missing=False
-            )
+            return replace(state, outcome=event.outcome, override_reason=event.override_reason, override_reason_missing=False)
         case BookingCancelled():
             booking = state.booking and replace(state.booking, cancelled_at=step.at, cancelled_by=event.by)
             return replace(state, outcome="cancelled", booking=booking)

@@ -139,9 +139,7 @@ def _unseen_need(state: IncidentState, step: Step) -> Mark | None:
 def _need_against_referral(state: IncidentState, need: Mark, step: Step) -> IncidentState:
     counts = "IncidentAssessed" if need.precedence > step.mark.precedence else "IncidentReferred"
     clash = start_clash(state, step, need.event_id, "superseded_decision", LEVEL_WARNING)
-    return add_clash(
-        state, clash, f"counts:{counts}", f"Referred at one place, a unit needed at another; {counts} counts."
-    )
+    return add_clash(state, clash, f"counts:{counts}", f"Referred at one place, a unit needed at another; {counts} counts.")
 
 
 def unrefer(state: IncidentState, event: IncidentAssessed, step: Step) -> IncidentState:

@@ -79,9 +79,7 @@ def decide_assign(
     )
 
 
-def _unassignable(
-    state: UnitState | None, command: AssignUnit, context: Context, incident_open: bool
-) -> Rejection | None:
+def _unassignable(state: UnitState | None, command: AssignUnit, context: Context, incident_open: bool) -> Rejection | None:
     if state is None or not state.registered:
         return _unknown(command.unit_id)
     if command.priority is not None and not context.scale.knows(command.priority):
@@ -122,9 +120,7 @@ def decide_cancel(
     )
 
 
-def report_status(
-    state: UnitState | None, command: ReportUnitStatus, context: Context
-) -> tuple[UnitStatusReported, ...]:
+def report_status(state: UnitState | None, command: ReportUnitStatus, context: Context) -> tuple[UnitStatusReported, ...]:
     """Take a crew's status; never refuses. Empty only for the same status of the same instant.
 
     It is bound to the assignment on the incident it names, else to the one active, or to the one that was active at its

@@ -66,9 +66,7 @@ def _courses(state: UnitState) -> dict[str, Course]:
     for report in state.reports:
         if report.assignment_id in aliases:
             mine[aliases[report.assignment_id]].append(report)
-    return {
-        c.assignment_id: course(c, mine[c.assignment_id], c.index < last) for c in state.claims if c.joined_to is None
-    }
+    return {c.assignment_id: course(c, mine[c.assignment_id], c.index < last) for c in state.claims if c.joined_to is None}
 
 
 # --- contests --------------------------------------------------------------------------------------------------------
@@ -143,9 +141,7 @@ def _fixed(claims: tuple[Claim, ...], verdicts: list[Verdict]) -> tuple[Claim, .
     for verdict in verdicts:
         for claim in verdict.pair:
             is_keeper = claim.assignment_id == verdict.keeper.assignment_id
-            lost = (
-                {} if is_keeper else {"displaced_at": verdict.pair[1].at, "displaced_by": verdict.keeper.assignment_id}
-            )
+            lost = {} if is_keeper else {"displaced_at": verdict.pair[1].at, "displaced_by": verdict.keeper.assignment_id}
             fates[claim.assignment_id] = replace(claim, **lost)
     return tuple(fates.get(c.assignment_id, c) for c in claims)
 
@@ -193,9 +189,7 @@ def _clash(state: UnitState, verdict: Verdict) -> Clash:
 # --- assignments -----------------------------------------------------------------------------------------------------
 
 
-def _assignments(
-    state: UnitState, courses: Mapping[str, Course], verdicts: list[Verdict]
-) -> tuple[AssignmentState, ...]:
+def _assignments(state: UnitState, courses: Mapping[str, Course], verdicts: list[Verdict]) -> tuple[AssignmentState, ...]:
     lost: dict[str, datetime] = {}
     contested: set[str] = set()
     for verdict in verdicts:
@@ -216,9 +210,7 @@ def _assignments(
     )
 
 
-def _at_most_one(
-    made: tuple[AssignmentState, ...], courses: Mapping[str, Course], scale: Scale
-) -> tuple[AssignmentState, ...]:
+def _at_most_one(made: tuple[AssignmentState, ...], courses: Mapping[str, Course], scale: Scale) -> tuple[AssignmentState, ...]:
     """Keep the strongest active assignment only, whatever odd history led to two."""
     active = [a for a in made if a.active]
     if len(active) <= 1:
@@ -226,9 +218,7 @@ def _at_most_one(
     best = max(active, key=lambda a: _strength(courses[a.assignment_id], scale))
     newest = max(a.t_alarmed for a in active if a.t_alarmed is not None)
     return tuple(
-        replace(a, active=False, state="displaced", contested=True, ended_at=newest)
-        if a in active and a is not best
-        else a
+        replace(a, active=False, state="displaced", contested=True, ended_at=newest) if a in active and a is not best else a
         for a in made
     )
 

@@ -117,8 +117,7 @@ def _cancelled(state: UnitState, event: AssignmentCancelled, stamp: Stamp) -> Un
         early = (*state.early_cancellations, made)[-EARLY_CANCELLATIONS_MAX:]
         return replace(decided, early_cancellations=early)
     claims = tuple(
-        replace(c, cancellation=made) if c.assignment_id == claim_id and c.cancellation is None else c
-        for c in state.claims
+        replace(c, cancellation=made) if c.assignment_id == claim_id and c.cancellation is None else c for c in state.claims
     )
     return replace(decided, claims=claims)
 

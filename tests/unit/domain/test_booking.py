@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from support.chronicle import SCALE, Chronicle, accepted, at, context, refused, roundtrip
 
 from granslos.contract.commands import BookTransport, CancelBooking, CloseIncident, QueueIncident
 from granslos.contract.person import PersonName
@@ -13,6 +12,7 @@ from granslos.domain import booking, incident
 from granslos.domain.stamp import Rejection
 from granslos.domain.unit_state import AssignmentState
 from granslos.domain.view import conflict_views, incident_view
+from support.chronicle import SCALE, Chronicle, accepted, at, context, refused, roundtrip
 
 ID = "20261121-vas-000007"
 WARD = Location(latitude=59.61, longitude=16.54)

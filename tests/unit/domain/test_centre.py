@@ -3,10 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.chronicle import Chronicle, at, roundtrip
 
 from granslos.contract.events import DeskMoved
 from granslos.domain.centre import Centre, CentreState, initial, is_late, responsible_centre, successor, with_config
+from support.chronicle import Chronicle, at, roundtrip
 
 CENTRES = (
     Centre(code="esk", name="Eskilstuna", site="esk", areas=("04",), succession=("vas", "upp")),

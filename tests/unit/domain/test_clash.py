@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from support.chronicle import Chronicle, at
-
 from granslos.contract.events import ConflictAcknowledged
 from granslos.domain.clash import Acknowledgement, Clash, acknowledged, clash_id, put, settle
+from support.chronicle import Chronicle, at
 
 
 def clash(name: str = "a", **more: Any) -> Clash:

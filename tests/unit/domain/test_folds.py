@@ -6,19 +6,6 @@ from typing import Any
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
-from support.chronicle import SCALE, at, roundtrip
-from support.events_at_random import (
-    ALL_EVENTS,
-    EVENT_IDS,
-    INCIDENT_DECISIONS,
-    INCIDENT_FACTS,
-    INCIDENTS,
-    UNIT_DECISIONS,
-    REPORTS,
-    instants,
-    stamp_fields,
-    stamps,
-)
 
 from granslos.contract.envelope import encode
 from granslos.contract.events import AnyEvent, Event
@@ -27,6 +14,19 @@ from granslos.domain.topics import STATE_TYPES, fold
 from granslos.domain.unit_contest import derive
 from granslos.domain.unit_state import UnitState
 from granslos.domain.view import conflict_views, handover_view, incident_view, operator_view, unit_view
+from support.chronicle import SCALE, at, roundtrip
+from support.events_at_random import (
+    ALL_EVENTS,
+    EVENT_IDS,
+    INCIDENT_DECISIONS,
+    INCIDENT_FACTS,
+    INCIDENTS,
+    REPORTS,
+    UNIT_DECISIONS,
+    instants,
+    stamp_fields,
+    stamps,
+)
 
 Row = tuple[Event, str | None, dict[str, Any], datetime]
 

@@ -6,7 +6,6 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.chronicle import Chronicle, Entry, at, context, folded, roundtrip
 
 from granslos.contract.commands import ReceiveHandover
 from granslos.contract.envelope import handover_id
@@ -22,6 +21,7 @@ from granslos.domain.limits import (
     LOCATION_VALID_SECONDS,
 )
 from granslos.domain.view import handover_view
+from support.chronicle import Chronicle, Entry, at, context, folded, roundtrip
 
 ID = handover_id("sos", "1")
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from support.chronicle import SCALE, Chronicle, accepted, at, context, refused, roundtrip
 
 from granslos.contract.commands import (
     AddNote,
@@ -33,6 +32,7 @@ from granslos.domain import incident, unit
 from granslos.domain.handover import received
 from granslos.domain.stamp import Rejection
 from granslos.domain.view import incident_view, unit_view
+from support.chronicle import SCALE, Chronicle, accepted, at, context, refused, roundtrip
 
 ID = "20261121-vas-000001"
 OTHER = "20261121-vas-000002"
@@ -307,3 +307,45 @@ def test_positions_and_descriptions_that_an_operator_corrects_are_shown_first() 
     accepted(case.do(AmendIncident(incident_id=ID, location=place)))
     assert (case.view.location, case.view.t_position_known) == (place, at(case.now))
     assert case.do(AmendIncident(incident_id=ID)) == ()
+
+
+def test_the_need_of_a_unit_is_identified_by_the_first_assessment_that_asks_for_one_or_by_the_first_alarm() -> None:
+    case = Case()
+    accepted(case.do(AssessIncident(incident_id=ID, priority="H")))
+    assert (case.view.t_prioritised, case.view.t_need_identified) == (at(case.now), None)
+    accepted(case.do(AssessIncident(incident_id=ID, priority="2A")))
+    assert case.view.t_need_identified == at(case.now)
+    alarmed_first = Case()
+    accepted(alarmed_first.unit(AssignUnit(unit_id=UNIT, incident_id=ID)))
+    assert alarmed_first.view.t_need_identified == at(alarmed_first.now)
+
+
+def test_a_completed_incident_that_the_call_desk_takes_up_again_is_not_completed() -> None:
+    case = Case("2A")
+    accepted(case.unit(AssignUnit(unit_id=UNIT, incident_id=ID)))
+    for status in ("on_scene", "available"):
+        case.status(status)
+    assert case.view.state == "completed"
+    accepted(case.do(QueueIncident(incident_id=ID)))
+    assert case.view.state == "waiting"
+
+
+def test_a_unit_that_is_free_again_without_having_come_leaves_the_incident_open() -> None:
+    case = Case("2A")
+    accepted(case.do(AnswerIncident(incident_id=ID)))
+    accepted(case.unit(AssignUnit(unit_id=UNIT, incident_id=ID)))
+    for status in ("en_route", "available"):
+        case.status(status)
+    assert case.view.state == "answered"
+
+
+def test_a_test_call_is_one_until_a_real_fragment_comes() -> None:
+    case = Case()
+    case.log.entries.clear()
+    handover = ReceiveHandover(source="sos", source_id="18:1:2", test=True)
+    opening = OpenIncident(handover_id=HANDOVER_ID, handover=handover, received_at=at(0), received_by="vas", centre="vas")
+    case.log.write("handover", HANDOVER_ID, received(handover, context(), at(0))[0])
+    case.log.write("incident", ID, incident.open_from_handover(opening, context(), ID)[0])
+    assert case.view.test
+    case.log.write("handover", HANDOVER_ID, received(HANDOVER, context(), at(1))[0])
+    assert not case.view.test

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from support.chronicle import SCALE, Chronicle, at, folded, roundtrip
 
 from granslos.contract.events import (
     ConflictAcknowledged,
@@ -38,6 +37,7 @@ from granslos.domain.limits import (
 )
 from granslos.domain.unit_state import AssignmentState
 from granslos.domain.view import clashes_of, conflict_views, incident_view
+from support.chronicle import SCALE, Chronicle, at, folded, roundtrip
 
 A = "20261121-esk-000001"
 B = "20261121-vas-000001"

@@ -5,9 +5,6 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from support.chronicle import SCALE, at, roundtrip
-from support.events_at_random import SITES
-from support.sites_at_random import Sites
 
 from granslos.contract.commands import (
     AddNote,
@@ -35,6 +32,9 @@ from granslos.domain.incident_state import IncidentState
 from granslos.domain.marks import knows
 from granslos.domain.stamp import Rejection
 from granslos.domain.view import incident_view
+from support.chronicle import SCALE, at, roundtrip
+from support.events_at_random import SITES
+from support.sites_at_random import Sites
 
 ID = "20261121-esk-000001"
 codes = st.sampled_from(SITES)

@@ -2,12 +2,11 @@
 
 from itertools import permutations
 
-from support.chronicle import Chronicle, accepted, at, context, folded, roundtrip
-
 from granslos.contract.commands import SetDuty
 from granslos.contract.events import DutyChanged
 from granslos.domain.operator import decide_duty
 from granslos.domain.view import operator_view
+from support.chronicle import Chronicle, accepted, at, context, folded, roundtrip
 
 ON = SetDuty(user_id="op1", on=True, centre="vas")
 OFF = SetDuty(user_id="op1", on=False, centre="vas")

@@ -5,18 +5,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.chronicle import at
-from support.events_at_random import (
-    ACKNOWLEDGEMENTS,
-    HANDOVER_EVENTS,
-    INCIDENT_DECISIONS,
-    INCIDENT_FACTS,
-    OTHERS,
-    REPORTS,
-    UNIT_DECISIONS,
-    stamp_fields,
-    stamps,
-)
 
 from granslos.contract.events import (
     BookingCancelled,
@@ -30,6 +18,18 @@ from granslos.contract.events import (
     UnitStatusReported,
 )
 from granslos.domain.topics import fold, topics
+from support.chronicle import at
+from support.events_at_random import (
+    ACKNOWLEDGEMENTS,
+    HANDOVER_EVENTS,
+    INCIDENT_DECISIONS,
+    INCIDENT_FACTS,
+    OTHERS,
+    REPORTS,
+    UNIT_DECISIONS,
+    stamp_fields,
+    stamps,
+)
 
 I = "20261121-vas-000001"  # noqa: E741 -- the incident
 H = "a" * 32

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from support.chronicle import SCALE, Chronicle, accepted, assignment_id, at, context, folded, refused, roundtrip
 
 from granslos.contract.commands import AssignUnit, CancelAssignment, RegisterUnit, ReportUnitStatus
 from granslos.contract.events import (
@@ -29,6 +28,7 @@ from granslos.domain.limits import (
 from granslos.domain.stamp import Rejection
 from granslos.domain.unit import AssignmentState, UnitState
 from granslos.domain.view import assignment_view, conflict_views, unit_view
+from support.chronicle import SCALE, Chronicle, accepted, assignment_id, at, context, folded, refused, roundtrip
 
 UNIT = "319-3310"
 A, B, C = "20261121-esk-000001", "20261121-vas-000001", "20261121-upp-000001"

@@ -5,9 +5,6 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from support.chronicle import SCALE, Entry, folded, roundtrip
-from support.events_at_random import INCIDENTS, SITES
-from support.sites_at_random import Sites
 
 from granslos.contract.commands import AssignUnit, CancelAssignment, CrewStatus, ReportUnitStatus
 from granslos.contract.events import ConflictAcknowledged, UnitAssigned, UnitRegistered, UnitStatusReported
@@ -16,6 +13,9 @@ from granslos.domain.stamp import Rejection
 from granslos.domain.unit_contest import derive
 from granslos.domain.unit_state import UnitState
 from granslos.domain.view import assignment_view, conflict_views, unit_view
+from support.chronicle import SCALE, Entry, folded, roundtrip
+from support.events_at_random import INCIDENTS, SITES
+from support.sites_at_random import Sites
 
 UNIT = "319-3310"
 codes = st.sampled_from(SITES)
@@ -127,7 +127,7 @@ class UnitAtThreeSites(RuleBasedStateMachine):
             if a.active:
                 assert a.state not in ("displaced", "cancelled", "stood_down", "refused", "available")
         swapped = list(entries)
-        for n in range(0, len(swapped) - 1):
+        for n in range(len(swapped) - 1):
             if all(isinstance(e.event, UnitStatusReported) for e in swapped[n : n + 2]):
                 swapped[n], swapped[n + 1] = swapped[n + 1], swapped[n]
         assert shown(swapped) == shown(entries), "crew statuses commute"
