@@ -10,7 +10,7 @@ import msgspec
 from granslos.contract.envelope import derive_id, event_id
 from granslos.contract.events import Event, desk_of
 from granslos.contract.person import decode_hook, encode_hook
-from granslos.contract.places import Actor
+from granslos.contract.places import Actor, Role
 from granslos.domain.priorities import default_scale
 from granslos.domain.stamp import Context, Rejection, Stamp
 from granslos.domain.topics import STATE_TYPES, fold, topics
@@ -25,10 +25,10 @@ def at(seconds: float) -> datetime:
 
 
 def context(
-    subject: str = "op1", *, seconds: float = 0, command_id: str = "c", site: str = "vas", role: str = "operator"
+    subject: str = "op1", *, seconds: float = 0, command_id: str = "c", site: str = "vas", role: Role = "operator"
 ) -> Context:
     """Return what a decision by ``subject`` may know."""
-    actor = Actor(subject=subject, role=role, centre="vas")  # type: ignore[arg-type]
+    actor = Actor(subject=subject, role=role, centre="vas")
     return Context(now=at(seconds), actor=actor, site=site, command_id=command_id, scale=SCALE)
 
 

@@ -1,7 +1,7 @@
 """Hypothesis strategies for every event of the contract with any stamp, from small pools so that they meet."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import strategies as st
 
@@ -37,7 +37,7 @@ locations = st.builds(
 callers = st.none() | st.builds(
     Caller, number=st.none() | st.just(PhoneNumber("+467")), name=st.none() | st.just(PersonName("Eva"))
 )
-statuses = st.sampled_from(CrewStatus.__args__)  # type: ignore[attr-defined]
+statuses = st.sampled_from(get_args(CrewStatus))
 conflicts = st.sampled_from(["c1", "c2"])
 
 HANDOVER_EVENTS = (

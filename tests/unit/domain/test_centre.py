@@ -18,7 +18,7 @@ CENTRES = (
 def moved(epoch: int, holder: str = "vas", desk: str = "calls") -> DeskMoved:
     return DeskMoved(
         centre="esk",
-        desk=desk,  # type: ignore[arg-type]
+        desk=desk,
         epoch=epoch,
         holder=holder,
         loser="esk",

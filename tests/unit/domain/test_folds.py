@@ -131,7 +131,7 @@ def test_a_units_statuses_commute(decisions: list[Row], reports: list[Row], rand
 
 
 def test_the_strategies_cover_the_whole_contract() -> None:
-    built = {strategy.wrapped_strategy.target.__name__ for strategy in ALL_EVENTS}  # type: ignore[attr-defined]
+    built = {strategy.wrapped_strategy.target.__name__ for strategy in ALL_EVENTS}
     assert built == {kind.__name__ for kind in AnyEvent.__args__}
 
 

@@ -65,7 +65,7 @@ class Case:
         self.now += after
         state = self.log.state("incident", ID)
         made = context(by, seconds=self.now)
-        outcome = incident.decide(state, command, made, assignments=self.assignments)  # type: ignore[arg-type]
+        outcome = incident.decide(state, command, made, assignments=self.assignments)
         for event in () if isinstance(outcome, Rejection) else outcome:
             self.log.write("incident", ID, event, self.now, actor=by)
         return outcome

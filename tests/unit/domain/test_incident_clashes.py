@@ -442,7 +442,7 @@ FLOODS: dict[str, tuple[int, Any]] = {
 
 def after(state: IncidentState, log: Log, event: Event, n: int) -> IncidentState:
     entry = log.entry("incident", A, event, n, base=None)
-    return incident.evolve(state, entry.event, replace(entry.stamp, fold_id=A))  # type: ignore[arg-type]
+    return incident.evolve(state, entry.event, replace(entry.stamp, fold_id=A))
 
 
 @pytest.mark.parametrize("what", FLOODS)

@@ -134,7 +134,7 @@ class IncidentAtThreeSites(RuleBasedStateMachine):
         assessed = [e for e in decisions if isinstance(e.event, IncidentAssessed)]
         assert {e.stamp.actor for e in answered} <= {state.answered_by, *state.co_listeners}
         assert len(state.assessments) == len(assessed), "all assessments are kept"
-        self.check_priority(state, [(e.stamp.event_id, e.event.priority) for e in assessed])  # type: ignore[attr-defined]
+        self.check_priority(state, [(e.stamp.event_id, e.event.priority) for e in assessed])
         self.check_closing(state, decisions)
         assert len(state.notes) == sum(type(e.event).__name__ == "NoteAdded" for e in entries)
 

@@ -142,7 +142,7 @@ def test_statuses_that_arrive_in_any_order_come_to_the_same() -> None:
     log = Log()
     log.claim("a1", A)
     reports = [
-        log.entry("unit", UNIT, UnitStatusReported(status=s, reported_at=at(t), assignment_id="a1"), t)  # type: ignore[arg-type]
+        log.entry("unit", UNIT, UnitStatusReported(status=s, reported_at=at(t), assignment_id="a1"), t)
         for s, t in (("acknowledged", 10), ("en_route", 20), ("on_scene", 30), ("available", 40))
     ]
     made = {unit_view_key(folded("unit", UNIT, [*log.entries, *order])) for order in permutations(reports)}

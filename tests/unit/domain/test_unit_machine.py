@@ -1,6 +1,6 @@
 """Three sites claim and hear one unit, cut from each other at random; then they meet. What must hold of any such history."""
 
-from typing import Any
+from typing import Any, get_args
 
 import hypothesis.strategies as st
 from hypothesis import settings
@@ -19,7 +19,7 @@ from support.sites_at_random import Sites
 
 UNIT = "319-3310"
 codes = st.sampled_from(SITES)
-statuses = st.sampled_from(CrewStatus.__args__)  # type: ignore[attr-defined]
+statuses = st.sampled_from(get_args(CrewStatus))
 
 
 class UnitAtThreeSites(RuleBasedStateMachine):
