@@ -25,14 +25,14 @@ UNREADABLE = "unreadable"
 def run_conform(kind: str, files: Sequence[str], *, as_json: bool) -> int:
     """Read ``files`` (``-`` is stdin), print what was understood, and return the exit code."""
     if kind not in MODULES:
-        print(f"granslos conform: no kind {kind!r}; there are {', '.join(sorted(MODULES))}", file=sys.stderr)
+        sys.stderr.write(f"granslos conform: no kind {kind!r}; there are {', '.join(sorted(MODULES))}\n")
         return 2
     conform = importlib.import_module(MODULES[kind]).conform
     worst = 0
     for name in files or ("-",):
         for found in _one(conform, kind, name):
             worst = max(worst, _code(found))
-            print(json.dumps(found, ensure_ascii=False) if as_json else _text(found))
+            sys.stdout.write((json.dumps(found, ensure_ascii=False) if as_json else _text(found)) + "\n")
     return worst
 
 

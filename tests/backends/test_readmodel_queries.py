@@ -78,7 +78,7 @@ async def test_filters_narrow(rows: Rows, queries: Queries) -> None:
     await rows.incident(3, area="19", kind="b")
 
     async def listed(**asked: object) -> list[str]:
-        return ids((await queries.incidents(Filter(**asked))).items)  # type: ignore[arg-type]
+        return ids((await queries.incidents(Filter(**asked))).items)
 
     assert await listed(area="03") == [incident_id(2)]
     assert await listed(centre="vas") == [incident_id(3), incident_id(1)]

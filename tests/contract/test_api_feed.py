@@ -78,7 +78,7 @@ class Core:
             self.positions[number] = position
             view = await self._write(number, position)
             self.node.state.position = position
-            tick = Tick("incident", view.id, view.durability, position, self.versions[number])  # type: ignore[attr-defined]
+            tick = Tick("incident", view.id, view.durability, position, self.versions[number])
             ticks.append(Confirmation(event_id, position, (tick,)))
         self.node.feed.confirm(ticks)
         return self.node.state.position
@@ -375,7 +375,7 @@ async def test_a_backlog_of_bytes_counts_too(node: ApiNode, core: Core, monkeypa
     await core.foreign(1, notes=(), language="y" * 6_000)
     await asyncio.sleep(0)
     assert b"event: resync" in await anext(slow)
-    await slow.aclose()  # type: ignore[attr-defined]
+    await slow.aclose()
 
 
 async def _given(chunks: list[bytes]) -> AsyncIterator[bytes]:
@@ -399,7 +399,7 @@ async def test_a_large_snapshot_and_a_large_backlog_are_sent_in_parts(
     later = [await anext(chunks) for _ in range(3)]
     frames = [frame async for frame in read_frames(_given(parts + later))]
     assert [frame.id for frame in frames] == [1, 2, 3, 4]
-    await chunks.aclose()  # type: ignore[attr-defined]
+    await chunks.aclose()
 
 
 async def test_more_readers_than_the_bound_are_sent_elsewhere(node: ApiNode, url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from granslos.contract.commands import CommandRequest
 from granslos.runtime import limits
 from support.api_node import ApiNode, taken
 from support.eventually import eventually
+from support.pacing import pause
 from support.read_rows import incident_id
 from support.verify_feed import Frame, open_feed, read_frames
 
@@ -69,7 +70,7 @@ async def sent(url: str, data: bytes, pause_seconds: float = 0.0) -> bytes:
     async def drip() -> None:
         while pause_seconds:
             writer.write(b"x")
-            await asyncio.sleep(pause_seconds)
+            await pause(pause_seconds)
 
     dripping = asyncio.create_task(drip())
     try:

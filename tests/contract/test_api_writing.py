@@ -29,6 +29,7 @@ from granslos.contract.commands import (
 from granslos.contract.places import Role
 from granslos.runtime import limits
 from support.api_node import ROLES, ApiNode
+from support.pacing import pause
 from support.read_rows import incident_id
 
 ONE = f"/v1/incidents/{incident_id(1)}"
@@ -123,7 +124,7 @@ async def test_the_idempotency_key_is_the_commands_id(node: ApiNode) -> None:
 @pytest.mark.parametrize("key", ["", " ", "a b", "å".encode().decode("latin-1"), "x" * 129, "-x", "open-abc", "generation-1"])
 async def test_a_key_that_cannot_be_an_id_is_refused(node: ApiNode, key: str) -> None:
     async with node.client() as client:
-        response = await client.post(f"{ONE}/answer", headers={"Idempotency-Key": key.encode("latin-1")})  # type: ignore[dict-item]
+        response = await client.post(f"{ONE}/answer", headers={"Idempotency-Key": key.encode("latin-1")})
     refused(response, 422, "Idempotency-Key")
     assert node.commands.requests == []
 
@@ -173,7 +174,7 @@ async def test_the_handovers_budget_is_counted_from_the_first_byte(node: ApiNode
     async def slowly() -> AsyncIterator[bytes]:
         data = json.dumps(HANDOVER).encode()
         yield data[:5]
-        await asyncio.sleep(0.3)
+        await pause(0.3)
         yield data[5:]
 
     async with node.served() as url, httpx.AsyncClient(base_url=url, headers=node.headers("adapter")) as client:
@@ -185,7 +186,7 @@ async def test_a_sender_slower_than_the_budget_is_served_all_the_same(node: ApiN
     async def slowly() -> AsyncIterator[bytes]:
         data = json.dumps(HANDOVER).encode()
         yield data[:5]
-        await asyncio.sleep(1.0)
+        await pause(1.0)
         yield data[5:]
 
     async with node.served() as url, httpx.AsyncClient(base_url=url, headers=node.headers("adapter")) as client:
@@ -244,7 +245,7 @@ async def test_every_kind_of_work_on_an_incident_reaches_the_core(node: ApiNode)
     kinds = [type(request.payload).__name__ for request in node.commands.requests]
     assert len(set(kinds)) == len(names)
     assert isinstance(node.commands.requests[4].payload, QueueIncident)
-    assert all(request.payload.incident_id == incident_id(1) for request in node.commands.requests)  # type: ignore[union-attr]
+    assert all(request.payload.incident_id == incident_id(1) for request in node.commands.requests)
 
 
 async def test_bodies_may_be_left_out_where_the_address_says_enough(node: ApiNode) -> None:
@@ -419,7 +420,7 @@ async def endless_post(url: str, token: str) -> bytes:
     async def drip() -> None:
         while True:
             writer.write(b"1\r\n \r\n")
-            await asyncio.sleep(0.05)
+            await pause(0.05)
 
     dripping = asyncio.create_task(drip())
     try:
@@ -454,7 +455,7 @@ async def test_too_many_large_bodies_at_once_are_sent_elsewhere(node: ApiNode, m
         first = asyncio.create_task(client.post("/v1/handovers", content=held()))
         async with asyncio.timeout(3):
             while (response := await client.post("/v1/handovers", json=HANDOVER)).status_code == 201:
-                await asyncio.sleep(0.02)
+                await pause(0.02)
         refused(response, 503, code="busy")
         release.set()
         assert (await first).status_code == 201
@@ -481,7 +482,7 @@ WRITINGS: dict[str, tuple[str, Any]] = {
 async def test_each_role_may_do_what_the_table_says(node: ApiNode, role: Role) -> None:
     for verb, (path, body) in WRITINGS.items():
         response = await post(node, path, body, role)
-        granted = TABLE[role].get(verb)  # type: ignore[call-overload]
+        granted = TABLE[role].get(verb)
         assert (response.status_code == 403) == (granted != "yes"), (role, verb, response.text)
         if granted == "yes":
             assert response.status_code in (200, 201)

@@ -119,7 +119,7 @@ async def test_a_signal_while_it_starts_stops_it_too() -> None:
 async def test_killed_without_warning_it_leaves_no_orphan_and_starts_again_with_its_data() -> None:
     with open_directory("granslos-demo-") as directory:
         async with demo(directory) as one:
-            dsn = one.run_document()["sites"][0]["postgres_dsn"]  # type: ignore[index]
+            dsn = one.run_document()["sites"][0]["postgres_dsn"]
             async with await psycopg.AsyncConnection.connect(dsn) as connection:
                 await connection.execute("CREATE TABLE kept AS SELECT 7 AS x")
             children = descendants(one.process.pid)
@@ -129,7 +129,7 @@ async def test_killed_without_warning_it_leaves_no_orphan_and_starts_again_with_
         started = time.monotonic()
         async with demo(directory, sites=0) as again:
             assert time.monotonic() - started < READY_SECONDS
-            assert again.run_document()["sites"][0]["postgres_dsn"] == dsn  # type: ignore[index]
+            assert again.run_document()["sites"][0]["postgres_dsn"] == dsn
             async with await psycopg.AsyncConnection.connect(dsn) as connection:
                 assert await (await connection.execute("SELECT x FROM kept")).fetchone() == (7,)
             again.process.terminate()
@@ -139,7 +139,7 @@ async def test_killed_without_warning_it_leaves_no_orphan_and_starts_again_with_
 async def test_a_base_port_is_kept_to_the_letter_and_a_second_demo_on_the_directory_is_refused_in_one_line() -> None:
     with open_directory("granslos-demo-") as directory:
         async with demo(directory, 1, "19400") as one:
-            site = one.run_document()["sites"][0]  # type: ignore[index]
+            site = one.run_document()["sites"][0]
             assert site["http"] == "http://127.0.0.1:19400"
             assert ":19403/" in site["postgres_dsn"]
             other = await start(directory)
@@ -166,5 +166,5 @@ async def test_what_a_killed_postgres_leaves_behind_is_collected() -> None:
 
 def pid_of(one: Demo, process: str) -> int | None:
     """From run.json, of the first site."""
-    pids: dict[str, int | None] = one.run_document()["sites"][0]["pids"]  # type: ignore[index]
+    pids: dict[str, int | None] = one.run_document()["sites"][0]["pids"]
     return pids[process]

@@ -29,7 +29,7 @@ def spec(tmp_path: Path, name: str, code: str = "sleep 600", *, site: str = "vas
         "child": Child(command=("sh", "-c", code), log=tmp_path / f"{name}.log"),
         "stage": Stage.NODE,
     }
-    return ProcessSpec(name=f"{site}-{name}", site=site, **(values | more))  # type: ignore[arg-type]
+    return ProcessSpec(name=f"{site}-{name}", site=site, **(values | more))
 
 
 def unheard() -> None:

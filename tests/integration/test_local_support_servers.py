@@ -17,7 +17,7 @@ async def test_databases_are_fresh_durable_and_deleted() -> None:
         async with fresh_database(server) as dsn, await psycopg.AsyncConnection.connect(dsn) as connection:
             await connection.execute("CREATE TABLE t (x int)")
             for setting in ("fsync", "full_page_writes", "synchronous_commit", "data_checksums"):
-                row = await (await connection.execute(f"SHOW {setting}")).fetchone()  # type: ignore[call-overload]
+                row = await (await connection.execute(f"SHOW {setting}")).fetchone()
                 assert row == ("on",), setting
         async with fresh_database(server) as dsn, await psycopg.AsyncConnection.connect(dsn) as connection:
             row = await (await connection.execute("SELECT to_regclass('t')")).fetchone()

@@ -48,7 +48,7 @@ async def test_every_acknowledged_handover_exists_once_at_every_site() -> None:
     )
 
 
-def _check(acknowledged: Acknowledged, rows: dict, assigned: int) -> None:  # type: ignore[type-arg]
+def _check(acknowledged: Acknowledged, rows: dict, assigned: int) -> None:
     assert not acknowledged.refused, acknowledged.refused[:3]
     assert len(acknowledged.incidents) == HANDOVERS
     assert_each_once(rows, acknowledged, SOURCE)

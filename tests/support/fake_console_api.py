@@ -1,6 +1,6 @@
 """Sites as a console sees them, and a browser to see with: a small HTTP server that tests break as sites break.
 
-`FakeSite` speaks the part of DESIGN §8 that the console uses. It can hang (connections stay open, nothing is said) and be
+`FakeSite` speaks the part of `docs/api.md` that the console uses. It can hang (connections stay open, nothing is said) and be
 killed (connections are reset), which an application inside a real server cannot do to itself.
 """
 

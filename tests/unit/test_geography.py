@@ -163,9 +163,7 @@ def test_a_corner_of_several_counties_belongs_to_the_lowest_code() -> None:
 
 
 def test_the_data_is_small_and_is_what_its_provenance_says() -> None:
-    told = dict(
-        re.findall(r"\| `([a-z.]+)` \| \d+ \| `([0-9a-f]{64})` \|", (DATA / "PROVENANCE.md").read_text("utf-8"))
-    )
+    told = dict(re.findall(r"\| `([a-z.]+)` \| \d+ \| `([0-9a-f]{64})` \|", (DATA / "PROVENANCE.md").read_text("utf-8")))
     files = {file.name: file.read_bytes() for file in DATA.iterdir() if file.name != "PROVENANCE.md"}
     assert set(told) == set(files)
     assert {name: hashlib.sha256(data).hexdigest() for name, data in files.items()} == told
@@ -259,9 +257,7 @@ def test_localities_of_statistics_sweden_lie_in_their_counties_and_municipalitie
 
 def test_hospitals_lie_in_their_counties() -> None:
     for row in rows("hospitals.csv"):
-        assert (
-            geography.responsible_area(at(float(row["lat"]), float(row["lon"])), load().counties, "") == row["county"]
-        ), row
+        assert geography.responsible_area(at(float(row["lat"]), float(row["lon"])), load().counties, "") == row["county"], row
 
 
 def test_outlines_agree_with_another_copy_of_the_same_source() -> None:

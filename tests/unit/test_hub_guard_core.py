@@ -154,9 +154,7 @@ def test_a_late_tick_within_the_bound_restarts_nothing() -> None:
 
 
 @given(hubs=st.integers(1, 7), flaps=st.lists(st.tuples(st.floats(0.05, 1.2), st.floats(0.05, 0.2)), max_size=12))
-def test_contact_that_never_breaks_for_the_lost_time_never_stops_a_hub(
-    hubs: int, flaps: list[tuple[float, float]]
-) -> None:
+def test_contact_that_never_breaks_for_the_lost_time_never_stops_a_hub(hubs: int, flaps: list[tuple[float, float]]) -> None:
     line = Timeline(hubs=hubs)
     peers = NAMES[: hubs // 2]
     line.run(1, heard_peers=peers)

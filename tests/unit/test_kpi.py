@@ -40,8 +40,7 @@ def case(number: int = 1, *, seconds: Mapping[str, float] | None = None, **more:
 def alarmed(*seconds: float, priority: str = "1A") -> list[KpiRecord]:
     """Return incidents answered at T + 10 and alarmed so much later."""
     return [
-        case(n, seconds={"answered": 10, "alarmed": 10 + after}, priority_at_alarm=priority)
-        for n, after in enumerate(seconds)
+        case(n, seconds={"answered": 10, "alarmed": 10 + after}, priority_at_alarm=priority) for n, after in enumerate(seconds)
     ]
 
 
@@ -134,9 +133,7 @@ def test_k9_tells_waits_by_priority_overdue_contacts_and_changes() -> None:
         ),
         # 2B still waits; it went up and down again.
         case(3, seconds=queued, priority="2B", priorities=("2B", "1B", "2B"), callbacks_due=3, callbacks_overdue=3),
-        case(
-            4, seconds={"prioritised": 100, "alarmed": 130}, priority="2A", priorities=("2B", "1A")
-        ),  # never in the room
+        case(4, seconds={"prioritised": 100, "alarmed": 130}, priority="2A", priorities=("2B", "1A")),  # never in the room
     ]
     parts = {measure.part: measure for measure in waiting_room(records)}
     assert list(parts) == ["1A", "1B", "2A", "2B", "3", "4", "overdue", "up", "down"]
@@ -216,9 +213,7 @@ def test_a_call_belongs_to_the_swedish_day_it_was_answered(instant: str, day: da
     assert local_day(datetime.fromisoformat(instant)) == day
 
 
-@given(
-    st.integers(852_000_000, 2_114_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
-)  # 1997 to 2036
+@given(st.integers(852_000_000, 2_114_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC)))  # 1997 to 2036
 def test_swedish_days_are_those_of_the_time_zone_database(instant: datetime) -> None:
     assert local_day(instant) == instant.astimezone(ZoneInfo("Europe/Stockholm")).date()
 

@@ -286,9 +286,7 @@ async def test_datagrams_pass_are_cut_lost_and_delayed() -> None:
     relay, _ = await loop.create_datagram_endpoint(
         lambda: UdpLink(way, ear_transport.get_extra_info("sockname"), random.Random(7)), local_addr=("127.0.0.1", 0)
     )
-    mouth, _ = await loop.create_datagram_endpoint(
-        asyncio.DatagramProtocol, remote_addr=relay.get_extra_info("sockname")
-    )
+    mouth, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, remote_addr=relay.get_extra_info("sockname"))
     mouth.sendto(b"one")
     await eventually(lambda: [data for _, data in ear.heard] == [b"one"], within_seconds=1)
     way.change(is_open=False, delay_seconds=0, loss=0)

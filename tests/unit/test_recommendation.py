@@ -36,8 +36,7 @@ from granslos.domain.recommendation import (
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 PLACES = {
-    name: next(p for p in load().places if p.name == name)
-    for name in ("Västerås", "Eskilstuna", "Enköping", "Sala", "Köping")
+    name: next(p for p in load().places if p.name == name) for name in ("Västerås", "Eskilstuna", "Enköping", "Sala", "Köping")
 }
 
 

@@ -16,9 +16,7 @@ NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 def candidate(*, assignment: dict[str, Any] | None = None, position: Position | None = None, **state: Any) -> Candidate:
     made = (
-        AssignmentState(
-            assignment_id="a1", event_id="e1", unit_id="319-3310", incident_id="i1", priority="2A", **assignment
-        )
+        AssignmentState(assignment_id="a1", event_id="e1", unit_id="319-3310", incident_id="i1", priority="2A", **assignment)
         if assignment is not None
         else None
     )

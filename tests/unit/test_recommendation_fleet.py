@@ -84,11 +84,7 @@ def test_the_cost_of_sending_a_unit_is_what_counting_anew_finds() -> None:
     def reached(unit: Candidate) -> set[int]:
         assert unit.starts_from is not None
         ways = roads.access(unit.starts_from)
-        return {
-            n
-            for n in range(len(roads.nodes))
-            if any(a.seconds + roads.times_from(a.node).seconds[n] <= 720 for a in ways)
-        }
+        return {n for n in range(len(roads.nodes)) if any(a.seconds + roads.times_from(a.node).seconds[n] <= 720 for a in ways)}
 
     free = [u for u in units if u.activity == "free" and u.reachable and u.kind == "ambulance"]
     covering = {u.unit_id: reached(u) if u.starts_from else set() for u in free}
@@ -98,9 +94,7 @@ def test_the_cost_of_sending_a_unit_is_what_counting_anew_finds() -> None:
         alone = covering[unit.unit_id].difference(*others)
         assert kept.uncovered_residents(unit.unit_id) == sum(roads.residents[n] for n in alone)
         assert kept.free_left(unit.unit_id) == sum(u.area == unit.area for u in free) - 1
-        loss = sum(
-            roads.residents[n] * 0.6 * 0.4 ** sum(n in nodes for nodes in others) for n in covering[unit.unit_id]
-        )
+        loss = sum(roads.residents[n] * 0.6 * 0.4 ** sum(n in nodes for nodes in others) for n in covering[unit.unit_id])
         assert kept.cover_loss(unit.unit_id) == pytest.approx(loss)
     busy = next(u for u in units if u.activity == "with_patient")
     assert (kept.uncovered_residents(busy.unit_id), kept.cover_loss(busy.unit_id)) == (0, 0)
@@ -138,9 +132,7 @@ class Matrix:
 def test_any_network_can_stand_behind_the_port() -> None:
     rng = random.Random(5)
     matrix = Matrix([[0 if a == b else rng.randrange(60, 1_500) for b in range(40)] for a in range(40)])
-    units = [
-        Candidate(unit_id=f"u{n:02d}", kind="ambulance", position=Point(rng.randrange(1, 40), 10.0)) for n in range(30)
-    ]
+    units = [Candidate(unit_id=f"u{n:02d}", kind="ambulance", position=Point(rng.randrange(1, 40), 10.0)) for n in range(30)]
     kept = Fleet(matrix, [100] * 40, DEFAULT_RULES, units)
     for row in range(1, 40):
         listed = recommend(Need(priority="1A", place=Point(row, 10.0)), kept, CLOSEST, NOW)
@@ -148,9 +140,7 @@ def test_any_network_can_stand_behind_the_port() -> None:
         assert [(r.arrives_in_s, r.unit_id) for r in listed] == best[:RANKED_MAX]
     covered = {n for n in range(40) if matrix.seconds[round(units[0].starts_from.latitude)][n] <= 720}  # type: ignore[union-attr]  # -- all have one
     others = [
-        {n for n in range(40) if matrix.seconds[round(u.starts_from.latitude)][n] <= 720}
-        for u in units[1:]
-        if u.starts_from
+        {n for n in range(40) if matrix.seconds[round(u.starts_from.latitude)][n] <= 720} for u in units[1:] if u.starts_from
     ]
     assert kept.uncovered_residents("u00") == 100 * len(covered.difference(*others))
 
@@ -172,9 +162,7 @@ def test_a_list_takes_a_millisecond_and_hardly_more_with_forty_times_the_units()
     rng = random.Random(3)
     few, many = fleet(random_fleet(rng, 70)), fleet(random_fleet(rng, 2_800))
     needs = [random_need(rng) for _ in range(300)]
-    needs = [
-        need for need in needs if need.place is not None and load().area_of(need.place.latitude, need.place.longitude)
-    ]
+    needs = [need for need in needs if need.place is not None and load().area_of(need.place.latitude, need.place.longitude)]
     small = quickest_ms(lambda need: recommend(need, few, CLOSEST, NOW), needs)
     large = quickest_ms(lambda need: recommend(need, many, CLOSEST, NOW), needs)
     middle, p99 = len(needs) // 2, len(needs) * 99 // 100

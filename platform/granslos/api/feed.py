@@ -14,6 +14,7 @@ import msgspec
 from structlog import get_logger
 
 from granslos.api.conflict import redacted
+from granslos.api.feed_reader import Reader, Reading, Start
 from granslos.api.frames import (
     Frame,
     Heartbeat,
@@ -38,97 +39,6 @@ POSITION = "position"
 """Announcements of this kind, with a ``unit_id``, are gathered and sent together as ``positions``."""
 
 
-class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """What a reader asks for. ``after``: it has everything up to this LOG position. ``redacted``: no patient data."""
-
-    after: int | None = None
-    redacted: bool = False
-    area: str | None = None
-    centre: str | None = None
-
-    @property
-    def is_narrowed(self) -> bool:
-        """Tell whether it wants some incidents only."""
-        return self.area is not None or self.centre is not None
-
-
-class _Start(msgspec.Struct, frozen=True):
-    """A snapshot and the number of the first frame after it."""
-
-    number: int
-    changes: int
-    taken_at: float
-    snapshot: Snapshot
-    full: bytes
-
-
-class _Reader:
-    """Where one reader stands: the next frame's number, and the LOG position that it is known to have (-1: all before).
-
-    Until it has read past what it may have had before (``window_until``), ``touched`` holds the resources that it was
-    sent: of those every later view is sent for certain, since it may drop an event that it has seen elsewhere.
-    """
-
-    __slots__ = ("known", "next", "reading", "resumes_until", "shown", "touched", "window_until")
-
-    def __init__(self, reading: Reading) -> None:
-        self.reading = reading
-        self.next = 0
-        self.known = -1
-        self.resumes_until = 0
-        self.window_until = 0
-        self.touched: set[tuple[str, str]] = set()
-        self.shown: set[str] = set()
-
-    def begin(self, number: int, known: int, window_until: int) -> None:
-        """Set it before a frame, with everything up to a LOG position."""
-        self.next, self.known, self.window_until = number, known, window_until
-        self.touched.clear()
-
-    @property
-    def is_steady(self) -> bool:
-        """Tell whether all frames go to it as they go to everybody."""
-        return self.known < 0 and not self.reading.is_narrowed
-
-    def take(self, frame: Frame) -> bytes:
-        """Return what of a frame it is to be sent."""
-        if not self.wants(frame):
-            return b""
-        is_repeated = not self.touched.isdisjoint(frame.keys)
-        again = frame.again(self.reading.redacted) if is_repeated and self.known >= 0 else b""
-        if frame.position is not None and frame.position <= self.known:
-            return again
-        if self.known >= 0:
-            self.touched.update(frame.keys)
-        full = frame.redacted if self.reading.redacted else frame.full
-        return full + again if frame.kind == "change" else full
-
-    def has_read(self, position: int) -> None:
-        """Note the LOG position of what it was sent: behind the window, what comes now is new to it."""
-        if self.next >= self.window_until and position > self.known:
-            self.known = -1
-            self.touched.clear()
-
-    def wants(self, frame: Frame) -> bool:
-        """Tell whether a frame concerns it; an incident that moved out of its area does still, once."""
-        if not self.reading.is_narrowed or not frame.scopes:
-            return True
-        wanted = False
-        for item in frame.scopes:
-            inside = frame.kind == "change" and self.matches(item.area, item.centre)
-            wanted = wanted or inside or item.id in self.shown
-            if inside:
-                self.shown.add(item.id)
-            elif frame.kind == "change":
-                self.shown.discard(item.id)
-        return wanted
-
-    def matches(self, area: str | None, centre: str | None) -> bool:
-        """Tell whether an incident of this area and centre is asked for."""
-        reading = self.reading
-        return reading.area in (None, area) and reading.centre in (None, centre)
-
-
 class TooManyReadersError(Exception):
     """This node has as many readers as it takes."""
 
@@ -143,8 +53,8 @@ class FeedHub:
         self._is_scheduled = False
         self._news = asyncio.Event()
         self._positions: dict[str, dict[str, Any]] = {}
-        self._readers: set[_Reader] = set()
-        self._start: asyncio.Task[_Start] | None = None
+        self._readers: set[Reader] = set()
+        self._start: asyncio.Task[Start] | None = None
         self._start_changes = 0
         self._changes = 0
         self._joined: tuple[int, int, bool, bytes] = (0, 0, False, b"")
@@ -273,13 +183,13 @@ class FeedHub:
         """
         if len(self._readers) >= limits.FEED_READERS_MAX:
             raise TooManyReadersError
-        reader = _Reader(reading)
+        reader = Reader(reading)
         first: Sequence[bytes] = ()
         if reading.after is None:
             first = _parts(await self._restart(reader))
         return self._chunks(reader, first)
 
-    async def _chunks(self, reader: _Reader, first: Sequence[bytes]) -> AsyncIterator[bytes]:
+    async def _chunks(self, reader: Reader, first: Sequence[bytes]) -> AsyncIterator[bytes]:
         self._readers.add(reader)
         try:
             async for data in self._opening(reader, first):
@@ -295,14 +205,14 @@ class FeedHub:
         finally:
             self._readers.discard(reader)
 
-    async def _opening(self, reader: _Reader, first: Sequence[bytes]) -> AsyncIterator[bytes]:
+    async def _opening(self, reader: Reader, first: Sequence[bytes]) -> AsyncIterator[bytes]:
         for data in first:
             yield data
         if reader.reading.after is not None:
             async for data in self._resume(reader, reader.reading.after):
                 yield data
 
-    async def _resume(self, reader: _Reader, after: int) -> AsyncIterator[bytes]:
+    async def _resume(self, reader: Reader, after: int) -> AsyncIterator[bytes]:
         """Bring a reader that has everything up to ``after`` to where it can read on."""
         async for part in self._until_reached(after):
             yield part
@@ -325,7 +235,7 @@ class FeedHub:
             else:
                 await self._news.wait()
 
-    async def _resync(self, reader: _Reader) -> AsyncIterator[bytes]:
+    async def _resync(self, reader: Reader) -> AsyncIterator[bytes]:
         """Tell a reader to forget what it has, and give it a snapshot; while there is none, heartbeats."""
         metrics.FEED_RESYNCS.inc()
         yield RESYNC
@@ -340,7 +250,7 @@ class FeedHub:
                 yield part
             return
 
-    def _is_too_slow(self, reader: _Reader) -> bool:
+    def _is_too_slow(self, reader: Reader) -> bool:
         """Tell whether a reader fell behind; one that resumes is behind to begin with."""
         ring = self._ring
         if reader.next < ring.first or reader.next < reader.resumes_until:
@@ -350,7 +260,7 @@ class FeedHub:
             or ring.lag_bytes(reader.next) > limits.FEED_BACKLOG_BYTES_MAX
         )
 
-    def _next_chunk(self, reader: _Reader) -> bytes:
+    def _next_chunk(self, reader: Reader) -> bytes:
         """Return what a reader lacks, as far as one write should take; empty: nothing of it concerns it."""
         ring, is_redacted = self._ring, reader.reading.redacted
         begin, end = reader.next, self._end_of_chunk(reader.next)
@@ -376,7 +286,7 @@ class FeedHub:
 
     # --- snapshots ---------------------------------------------------------------------------------------------------
 
-    async def _restart(self, reader: _Reader) -> bytes:
+    async def _restart(self, reader: Reader) -> bytes:
         """Return a snapshot for a reader and set it behind it."""
         start = await self._fresh_start()
         reader.begin(start.number, start.snapshot.position, self._ring.next + len(self._inbox))
@@ -394,7 +304,7 @@ class FeedHub:
             snapshot = msgspec.structs.replace(snapshot, incidents=[], units=[], operators=[], conflicts=hidden)
         return self._snapshot_frame(snapshot)
 
-    async def _fresh_start(self) -> _Start:
+    async def _fresh_start(self) -> Start:
         """Return a snapshot with everything that was told before; read once for all who ask meanwhile."""
         wanted = self._changes
         while True:
@@ -407,19 +317,19 @@ class FeedHub:
                 task = self._start = asyncio.create_task(self._take_snapshot())
             return await asyncio.shield(task)
 
-    def _is_usable(self, task: asyncio.Task[_Start], wanted: int) -> bool:
+    def _is_usable(self, task: asyncio.Task[Start], wanted: int) -> bool:
         if task.cancelled() or task.exception() is not None:
             return False
         start = task.result()
         age = time.monotonic() - start.taken_at
         return start.changes >= wanted and age < limits.FEED_SNAPSHOT_AGE_SECONDS and start.number >= self._ring.first
 
-    async def _take_snapshot(self) -> _Start:
+    async def _take_snapshot(self) -> Start:
         number, changes, taken_at = self._ring.next, self._changes, time.monotonic()
         snapshot = await self._queries.snapshot()
         units = [with_overlay(view, self._state) for view in snapshot.units]
         snapshot = msgspec.structs.replace(snapshot, units=units)
-        return _Start(number, changes, taken_at, snapshot, self._snapshot_frame(snapshot))
+        return Start(number, changes, taken_at, snapshot, self._snapshot_frame(snapshot))
 
     def _snapshot_frame(self, snapshot: Snapshot) -> bytes:
         data = SnapshotData(

@@ -8,7 +8,8 @@ from litestar.response.streaming import ASGIStreamingResponse
 from msgspec import Meta
 
 from granslos.api import query
-from granslos.api.feed import FeedHub, Reading, TooManyReadersError
+from granslos.api.feed import FeedHub, TooManyReadersError
+from granslos.api.feed_reader import Reading
 from granslos.api.operations import Call, Operation
 from granslos.api.problems import COMMON_HEADERS, ProblemError, invalid
 

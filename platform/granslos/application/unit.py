@@ -11,6 +11,7 @@ from granslos.application.world import World
 from granslos.contract.commands import AssignUnit, CancelAssignment, RegisterUnit, ReportUnitStatus
 from granslos.contract.events import Event, UnitAssigned
 from granslos.domain import unit as domain
+from granslos.domain.incident import is_closed
 from granslos.domain.stamp import Rejection
 
 _NOT_FOUND = ("not_found", "No such unit")
@@ -57,7 +58,7 @@ def plan_assign(command: AssignUnit, setting: Setting) -> UseCase:
             own,
             setting.context(now),
             incident_priority=incident.priority if known else None,
-            incident_open=not known or not (incident.is_closed or incident.merged_into),
+            incident_open=not known or not is_closed(incident, world.case_assignments(root)),
         )
         if not isinstance(events, Rejection) and known:
             events = tuple(msgspec.structs.replace(event, incident_centre=incident.centre) for event in events)

@@ -74,9 +74,7 @@ class _Entry:
 class Fleet:
     """Units by call sign, and counts of the free ones within reach of each node."""
 
-    def __init__(
-        self, network: Network, residents: Sequence[int], rules: Rules, units: Iterable[Candidate] = ()
-    ) -> None:
+    def __init__(self, network: Network, residents: Sequence[int], rules: Rules, units: Iterable[Candidate] = ()) -> None:
         """Take a road network, the people at each of its nodes, and a region's rules."""
         self.network = network
         self.rules = rules
@@ -182,8 +180,7 @@ class Fleet:
         """Return the expected number of people left without a free unit in time (Daskin's expected covering, 1983)."""
         busy = self.rules.busy_share
         return sum(
-            self._residents[node] * (1 - busy) * busy ** (self._cover[node] - 1)
-            for node in self._entries[unit_id].reach
+            self._residents[node] * (1 - busy) * busy ** (self._cover[node] - 1) for node in self._entries[unit_id].reach
         )
 
     # --- who is near --------------------------------------------------------------------------------------------------

@@ -243,14 +243,10 @@ def waiting_room(records: Iterable[KpiRecord], scale: Scale = DEFAULT_SCALE) -> 
         if row.needs_unit
     ]
     due = sum(record.callbacks_due for record in waited)
-    overdue = Measure(
-        id="K9", part="overdue", label_sv="Sena återkontakter", label_en="Overdue callbacks", unit="share", n=due
-    )
+    overdue = Measure(id="K9", part="overdue", label_sv="Sena återkontakter", label_en="Overdue callbacks", unit="share", n=due)
     moves = [_moves(record.priorities, scale) for record in waited]
     up = Measure(id="K9", part="up", label_sv="Uppgraderade", label_en="Re-prioritised up", unit="share", n=len(waited))
-    down = Measure(
-        id="K9", part="down", label_sv="Nedgraderade", label_en="Re-prioritised down", unit="share", n=len(waited)
-    )
+    down = Measure(id="K9", part="down", label_sv="Nedgraderade", label_en="Re-prioritised down", unit="share", n=len(waited))
     return (
         *waits,
         _share(overdue, sum(record.callbacks_overdue for record in waited), ()),

@@ -217,11 +217,7 @@ def travel_time_s(network: Network, start: Point, end: Point) -> int:
     starts, ends = network.access(start), network.access(end)
     if not starts or not ends:
         return network.crow_s(start, end)
-    ways = [
-        here.seconds + network.times_to(there.node).seconds[here.node] + there.seconds
-        for there in ends
-        for here in starts
-    ]
+    ways = [here.seconds + network.times_to(there.node).seconds[here.node] + there.seconds for there in ends for here in starts]
     if {here.node for here in starts} & {there.node for there in ends}:
         direct = network.direct_s(flat(start), flat(end))
         if direct is not None:

@@ -248,9 +248,6 @@ FEED_SNAPSHOT_AGE_SECONDS = 1.0
 FEED_SNAPSHOT_RETRY_SECONDS = 0.5
 """Pause before asking PostgreSQL again for a snapshot; the reader gets heartbeats meanwhile."""
 
-FEED_POSITIONS_SECONDS = 1.0
-"""Unit positions are sent together, newest of each unit, once in this time."""
-
 FEED_POSITIONS_MAX = 5_000
 """Units whose positions wait to be sent; more units than Sweden has ambulances are not kept."""
 

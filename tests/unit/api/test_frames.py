@@ -13,7 +13,7 @@ AT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 def change(event_id: str, position: int | None = None, site: str = "vas") -> Frame:
     """A change; pending without a position."""
     durability = "site" if position is None else "cluster"
-    return change_frame(Change(event_id, "NoteAdded", AT, site, position, durability, ()), ())  # type: ignore[arg-type]
+    return change_frame(Change(event_id, "NoteAdded", AT, site, position, durability, ()), ())
 
 
 def confirmed(event_id: str, position: int) -> Frame:

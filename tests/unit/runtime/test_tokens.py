@@ -41,7 +41,7 @@ def publish(folder: Path, kid: str) -> TokenIssuer:
 def signed(key: object, algorithm: str = "Ed25519", kid: str | None = "vas", **claims: object) -> str:
     content = {"sub": "anna", "role": "operator", "exp": int(time.time()) + 60} | claims
     header = {"alg": algorithm} | ({"kid": kid} if kid else {})
-    return jwt.encode(header, {k: v for k, v in content.items() if v is not None}, key, algorithms=[algorithm])  # type: ignore[arg-type]
+    return jwt.encode(header, {k: v for k, v in content.items() if v is not None}, key, algorithms=[algorithm])
 
 
 def refused(verifier: TokenVerifier, token: str) -> None:
