@@ -180,6 +180,11 @@ class FakeSite:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def feeds(self) -> int:
+        """How many read the feed now."""
+        return len(self._feeds)
+
     def commands(self, verb: str) -> list[Request]:
         """The commands that came whose address ends so."""
         return [request for request in self.requests if request.method != "GET" and request.path.endswith(verb)]
