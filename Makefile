@@ -8,7 +8,7 @@ ARGS    ?=
 WORKERS ?= 0
 
 .DELETE_ON_ERROR:
-.PHONY: help env env-dev console demo test quick check lint types unit integration resilience bench docs format lock clean
+.PHONY: help env env-dev console demo test quick check lint types unit integration resilience bench loadtest docs format lock clean
 help:            ## Show the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
 
@@ -61,6 +61,9 @@ check: lint types test                   ## All that CI runs.
 
 bench: env                               ## Measure against the raw parts. ARGS="--json"
 	@$(BIN)/granslos bench $(ARGS)
+
+loadtest: env-dev                        ## Load a running demo. ARGS="-u 40 -r 10 -t 60s"
+	@$(BIN)/locust -f loadtests/locustfile.py --headless --only-summary $(ARGS)
 
 docs: env                                ## Write the documents that are made from code.
 	@$(BIN)/python docs/make_contract.py
