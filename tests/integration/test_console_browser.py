@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from urllib.parse import urlsplit
 
 import pytest
@@ -34,6 +34,7 @@ AMBER_SECONDS = 2.0
 TEXT = "Bröstsmärta sedan i natt, åäö, strålar ut i vänster arm"
 
 Sites = list[FakeSite]
+Recorder = Callable[[str, object], None]
 
 
 @pytest.fixture
@@ -127,13 +128,18 @@ async def test_an_alarm_never_waits_for_a_reason(browser: Browser, sites: Sites)
     vas, _ = sites
     call = incident(1, "answered", answered_by="anna", recommended_priority="2A")
     vas.log.incidents[call["id"]] = call
-    vas.log.units = {"319-3310": unit("319-3310")}
+    vas.log.units = {"319-3310": unit("319-3310", "en_route", incident_id="20261125-vas-000099")}
     console = await ready(browser, vas)
     await console.sees(".row")
     await console.press("ArrowDown", "p", "1", "t")
     await console.sees(".choice >> text=319-3310")
     await eventually(lambda: vas.commands("/assess"), within_seconds=3)
     assert vas.commands("/assess")[0].body == {"priority": "1A", "recommended_priority": "2A"}
+    fits = "document.querySelector('.choice').getBoundingClientRect().right <= innerWidth"
+    assert await console.page.evaluate(fits)
+    await console.press("1")
+    await eventually(lambda: vas.commands("/assignments"), within_seconds=3)
+    assert vas.commands("/assignments")[0].body == {"unit_id": "319-3310", "preempt": True}
 
 
 async def test_closing_is_undone_by_one_key(browser: Browser, sites: Sites) -> None:
@@ -218,7 +224,9 @@ async def typing(console: Console, during: asyncio.Task[None]) -> str:
 
 
 @pytest.mark.parametrize(("fault", "bound"), [("kill", KILLED_SECONDS), ("hang", HUNG_SECONDS)])
-async def test_on_another_site_in_time_and_no_letter_lost(browser: Browser, sites: Sites, fault: str, bound: float) -> None:
+async def test_on_another_site_in_time_and_no_letter_lost(
+    browser: Browser, sites: Sites, record_property: Recorder, fault: str, bound: float
+) -> None:
     vas, upp = sites
     vas.log.incidents["20261125-vas-000001"] = incident(1, "answered", answered_by="anna")
     console = await ready(browser, vas)
@@ -237,15 +245,17 @@ async def test_on_another_site_in_time_and_no_letter_lost(browser: Browser, site
         took = time.monotonic() - begun
 
     written = await typing(console, asyncio.create_task(fail()))
-    print(f"console on another site after {fault}: {took:.2f} s")
+    record_property("console_moved_seconds", round(took, 2))
     assert written == TEXT
-    assert took <= bound
+    assert took <= bound, f"{took:.2f} s"
     await console.sees(".banner[data-kind=away] >> text=Du är på Uppsala: Västerås svarar inte.")
     await console.press("Control+Enter", "Escape")
     await eventually(lambda: upp.commands("/notes"), within_seconds=3)
     assert upp.commands("/notes")[0].body == {"text": TEXT}
     upp.change("incident", incident(2))
-    await console.sees(".row[data-id='20261125-vas-000002']")
+    await console.sees(".queued >> text=1 nytt samtal ringer")
+    await console.press("a")
+    await console.sees(".row[data-id='20261125-vas-000002'] >> text=besvarat av dig")
 
 
 async def test_a_command_without_an_answer_goes_to_the_next_site_with_the_same_id(browser: Browser, sites: Sites) -> None:
@@ -360,8 +370,11 @@ async def test_two_windows_share_one_connection_and_one_picture(browser: Browser
         await console.sees(".row")
     await first.press("a")
     await second.sees(".command[data-what=answer][data-state=cluster]")
+    await second.sees(".row >> text=besvarat av dig")
     await first.page.close()
     vas.change("incident", incident(2))
+    await second.sees(".queued")
+    await second.press("u")
     await second.sees(".row[data-id='20261125-vas-000002']")
 
 

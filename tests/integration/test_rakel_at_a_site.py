@@ -1,5 +1,7 @@
 """The radio at a real site: a key on an emulated terminal (TCP) becomes the unit's status; an assignment becomes a text."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from granslos.local.cluster import LocalCluster
@@ -34,12 +36,20 @@ own_ssi = {terminal.terminal.ssi}
     return path
 
 
+@asynccontextmanager
+async def _closing(host: TcpHost) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        await host.close()
+
+
 async def test_a_key_becomes_a_status_and_an_assignment_a_text() -> None:
     terminal = Terminal()
     terminal.vehicles[SSI] = Vehicle(ssi=SSI, receives=True)
     host = TcpHost(terminal)
     await host.plug()
-    async with open_cluster(sites=3) as cluster:
+    async with _closing(host), open_cluster(sites=3) as cluster:
         with open_directory("granslos-rakel-") as folder:
             config = _site_file(cluster, folder, host)
             async with (
@@ -58,11 +68,10 @@ async def test_a_key_becomes_a_status_and_an_assignment_a_text() -> None:
                     await terminal.press(SSI, number)
 
                     async def seen(status: str = status) -> bool:
-                        unit = await upp.get(f"/v1/units/{UNIT}")
-                        return bool(unit["state"] == status)
+                        units = (await upp.get("/v1/units", limit=1000))["items"]
+                        return any(unit["id"] == UNIT and unit["state"] == status for unit in units)
 
                     await eventually(seen, within_seconds=10)
                 incident = await upp.get(f"/v1/incidents/{made}")
                 assert incident["t_acknowledged"]
                 assert incident["t_on_scene"]
-    await host.close()

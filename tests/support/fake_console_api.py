@@ -175,6 +175,9 @@ class FakeSite:
         for task in serving:
             task.cancel()
         await asyncio.gather(*serving, return_exceptions=True)
+        await self._server.wait_closed()
+        # An aborted transport lets go of its socket in the next turns of the loop.
+        await asyncio.sleep(0)
 
     @property
     def url(self) -> str:
@@ -291,6 +294,8 @@ class FakeSite:
                 await self._reply(request, writer)
         finally:
             writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
 
     async def _reply(self, request: Request, writer: asyncio.StreamWriter) -> None:
         if request.path == "/v1/feed" and request.method == "GET":
@@ -402,6 +407,7 @@ def _proposal(rank: int, one: dict[str, Any]) -> dict[str, Any]:
         "rank": rank,
         "assignable": one["assignable"],
         "arrives_in_s": 120 * rank,
+        "preempts": one.get("incident_id"),
         "crosses_border": one["centre"] != "vas",
         "free_left": 2,
         "reasons": [],

@@ -56,6 +56,7 @@ class World:
         self._saved_parent: dict[str, str | None] = {}
         self.conflicted: set[str] = set()
         """Aggregates (``kind:id``) that have, or once had, clashes in their rows."""
+        self._refolded: set[Key] = set()
         self.dirty: set[Key] = set()
         self.dirty_assignments: dict[str, AssignmentState] = {}
 
@@ -191,11 +192,20 @@ class World:
         for kind, aggregate_id in tuple(keys):
             if kind == "incident" and (root := self.root(aggregate_id)) != aggregate_id:
                 keys.append(("incident", root))
+        self._refolded.clear()
         for key in keys:
+            if key in self._refolded or (key[0] == "incident" and not self._concerns(key[1], item)):
+                # Folding an earlier key showed that cases belong together, or do not: what was folded anew holds this event.
+                continue
             entry = self._writable(key)
             before = entry.current
             step(entry, item)
             await self._derive(entry, before, batch)
+
+    def _concerns(self, incident_id: str, item: Item) -> bool:
+        """Tell whether an event belongs into an incident's fold: it is its own, or of a member of its case."""
+        own = [aggregate_id for kind, aggregate_id in self._topics(item) if kind == "incident"]
+        return any(incident_id in (aggregate_id, self.root(aggregate_id)) for aggregate_id in own)
 
     def _writable(self, key: Key) -> Entry:
         entry = self.entries.get(key)
@@ -312,6 +322,7 @@ class World:
         stored = await self._loader.load_events(group)
         last = stored[-1].log_seq if stored else 0
         fresh = [i for i in batch if (i.log_seq or 0) > (last or 0) and wanted & set(self._topics(i))]
+        self._refolded.add(("incident", incident_id))
         entry = self._writable(("incident", incident_id))
         entry.folded, entry.count, entry.position, entry.recent, entry.pending = None, 0, None, (), ()
         for item in (*stored, *fresh):

@@ -155,7 +155,8 @@ def _bound(state: UnitState | None, incident_id: str | None, at: datetime) -> As
         mine = [a for a in assignments if a.incident_id == incident_id]
         return next((a for a in mine if a.active), mine[-1] if mine else None)
     active = state.active if state else None
-    if active is None or active.t_alarmed is None or at >= active.t_alarmed:
+    # Radios report in whole seconds, so that two sites that hear one key make the same command of it.
+    if active is None or active.t_alarmed is None or at >= active.t_alarmed.replace(microsecond=0):
         return active
     earlier = [a for a in assignments if a.t_alarmed and a.t_alarmed <= at and (a.ended_at is None or at <= a.ended_at)]
     return earlier[-1] if earlier else None

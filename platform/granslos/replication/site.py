@@ -314,8 +314,10 @@ class SiteCore:
 
     async def watch_disk(self, folder: Path) -> None:
         """Stop to take commands while the disk is still writable, and let the others take over; resume with room again."""
+        # A folder that is still to be made lies on the disk of its nearest parent that exists.
+        there = next(place for place in (folder, *folder.parents) if place.exists())
         while True:
-            usage = await asyncio.to_thread(shutil.disk_usage, folder)
+            usage = await asyncio.to_thread(shutil.disk_usage, there)
             free = usage.free / usage.total
             metrics.STORE_FREE_RATIO.labels("data").set(free)
             if free < limits.DISK_FREE_STOP_RATIO:

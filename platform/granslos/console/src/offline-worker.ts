@@ -61,7 +61,8 @@ async function page(request: Request): Promise<Response> {
   const kept = await cache.match("/");
   try {
     const signal = kept === undefined ? null : AbortSignal.timeout(PAGE_MS);
-    const response = await fetch(request, { signal });
+    // By its address: a navigation cannot be repeated as it is with other settings.
+    const response = await fetch(request.url, { signal, cache: "no-cache", credentials: "omit" });
     if (!response.ok && kept !== undefined) return kept;
     if (response.ok) await cache.put("/", response.clone());
     return response;

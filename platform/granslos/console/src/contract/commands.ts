@@ -40,8 +40,9 @@ export const note = (incidentId: string, text: string): Intent => ({
   target: `note:${incidentId}`,
 });
 
-export const assign = (incidentId: string, unitId: string): Intent => ({
-  ...incident("assign", incidentId, "assignments", { unit_id: unitId }),
+/** `preempt`: the person saw that the unit is taken from another incident; the rules still say whether it may be. */
+export const assign = (incidentId: string, unitId: string, preempt = false): Intent => ({
+  ...incident("assign", incidentId, "assignments", preempt ? { unit_id: unitId, preempt } : { unit_id: unitId }),
   subject: `${unitId} → ${incidentId}`,
 });
 

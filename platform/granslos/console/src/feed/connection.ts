@@ -4,6 +4,10 @@ import { BROWSER_CLOCK, BROWSER_WIRE } from "./browser";
 import { Core } from "./core";
 import { fingerprint } from "./identity";
 import type { FromCore, Setup, ToCore } from "./protocol";
+import workerUrl from "./shared-worker?sharedworker&url";
+
+/** Where the worker's script is; no browser lists it among what a page has loaded. */
+export { workerUrl };
 
 export interface Connection {
   send(message: ToCore): void;
@@ -19,10 +23,7 @@ export function connect(setup: Setup, listen: (message: FromCore) => void): Conn
 
 function connectShared(setup: Setup, listen: (message: FromCore) => void): Connection | null {
   try {
-    const worker = new SharedWorker(new URL("./shared-worker.ts", import.meta.url), {
-      type: "module",
-      name: `granslos-${fingerprint(setup.token)}`,
-    });
+    const worker = new SharedWorker(workerUrl, { type: "module", name: `granslos-${fingerprint(setup.token)}` });
     const { port } = worker;
     port.onmessage = ({ data }: MessageEvent<FromCore>) => listen(data);
     const send = (message: ToCore) => port.postMessage(message);

@@ -202,6 +202,7 @@ export const en: Dictionary = {
     empty: { calls: "No calls", waiting: "The waiting room is empty", units: "No units", overview: "" },
     notLoaded: "Fetching the picture …",
     queued: (n) => `${n} new – show`,
+    ringing: (n) => `${count(n, "new call rings", "new calls ring")} – A answers, U shows`,
   },
   tick: {
     queued: "waits for a connection",

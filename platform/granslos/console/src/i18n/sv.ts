@@ -211,6 +211,7 @@ export const sv = {
     empty: { calls: "Inga samtal", waiting: "Väntrummet är tomt", units: "Inga enheter", overview: "" },
     notLoaded: "Bilden hämtas …",
     queued: (n: number) => `${count(n, "ny", "nya")} – visa`,
+    ringing: (n: number) => `${count(n, "nytt samtal ringer", "nya samtal ringer")} – A svarar, U visar`,
   },
   tick: {
     queued: "väntar på förbindelse",

@@ -57,7 +57,7 @@ function Sites() {
                 {words.overview[name as "site"]}
               </th>
             ))}
-            <th aria-label={words.overview.switchTo} />
+            <td />
           </tr>
         </thead>
         <tbody>

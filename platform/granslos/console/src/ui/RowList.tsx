@@ -43,6 +43,10 @@ function useStableRows(rows: Row[], isHeld: boolean, settle: string): Stable {
   return stable;
 }
 
+/** Calls that ring are told as such: one key answers the longest ringing, in sight or not. */
+const isRinging = ({ rows }: Props, queued: string[]): boolean =>
+  rows.some(({ id, group }) => group === "offered" && queued.includes(id));
+
 /** The same row in another state; another row chosen is no reason to move anything. */
 function hasSettled(before: string, after: string): boolean {
   const [id, state] = before.split("|");
@@ -66,11 +70,11 @@ export function RowList(props: Props) {
         <button
           type="button"
           className="queued"
-          data-level={props.levelOfQueued?.(queued) ?? "none"}
+          data-level={isRinging(props, queued) ? "1" : (props.levelOfQueued?.(queued) ?? "none")}
           tabIndex={-1}
           onClick={showNew}
         >
-          {words.list.queued(queued.length)} <Key>U</Key>
+          {isRinging(props, queued) ? words.list.ringing(queued.length) : words.list.queued(queued.length)} <Key>U</Key>
         </button>
       )}
       <div
@@ -89,7 +93,7 @@ export function RowList(props: Props) {
           <Fragment key={id}>
             {rows[n - 1]?.group !== group && (
               <div className="group" role="presentation">
-                {props.groupName(group, rows.filter((row) => row.group === group && !gone.has(row.id)).length)}
+                {props.groupName(group, props.rows.filter((row) => row.group === group).length)}
               </div>
             )}
             <OneRow {...props} id={id} elementId={`${base}${id}`} isChosen={id === chosen} isGone={gone.has(id)} />

@@ -65,7 +65,7 @@ function SiteStatus() {
     <div className="site-status">
       <span className="site" data-phase={link?.phase ?? "dialling"} data-away={link?.isAway || undefined}>
         <span aria-hidden="true">{link?.phase === "live" ? "●" : "○"}</span> {link?.site.name ?? "–"}{" "}
-        <span className="quiet">{words.top[link?.phase ?? "dialling"]}</span>
+        {link?.phase !== "live" && <span className="quiet">{words.top[link?.phase ?? "dialling"]}</span>}
       </span>
       {age !== null && (
         <Clock seconds={age} level={levelOfAge(age, DATA_AMBER_SECONDS, DATA_RED_SECONDS)} label={words.top.age} />

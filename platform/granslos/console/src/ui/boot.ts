@@ -13,8 +13,9 @@ export interface Config {
 
 const CONFIG_KEY = "granslos.config";
 const TOKEN_KEY = "granslos.token";
-/** A page must come up although its site hangs: then the list of last time is used. */
+/** A page must come up although its site hangs: then the list of last time is used, where there is one, soon. */
 const CONFIG_MS = 1_500;
+const CONFIG_KEPT_MS = 400;
 
 type Fields = Record<string, unknown>;
 const isFields = (value: unknown): value is Fields => typeof value === "object" && value !== null;
@@ -25,8 +26,14 @@ function siteOf(value: unknown): Site | null {
   return { code: value.code, name, http: value.http.replace(/\/+$/, "") };
 }
 
-const isPriority = (value: unknown): value is Priority =>
-  isFields(value) && typeof value.code === "string" && typeof value.rank === "number";
+/** One row of the site's scale; what it leaves unsaid is as in the usual scale, or as for a code nobody knows. */
+function priorityOf(value: unknown): Priority | null {
+  if (!isFields(value) || typeof value.code !== "string" || typeof value.rank !== "number") return null;
+  const { code, rank } = value;
+  const unknown = { code, rank, label_sv: "", label_en: "", review_minutes: 60, needs_unit: true };
+  const usual = DEFAULT_SCALE.find((priority) => priority.code === code) ?? unknown;
+  return { ...usual, ...Object.fromEntries(Object.entries(value).filter(([, said]) => said !== null)) };
+}
 
 /** Reads what `GET /v1/console/config` answers. The site that served the page is spoken to at the page's own origin. */
 export function readConfig(value: unknown, origin: string): Config | null {
@@ -35,7 +42,7 @@ export function readConfig(value: unknown, origin: string): Config | null {
   const sites = value.sites.map(siteOf).filter((site) => site !== null);
   const here = sites.find((site) => site.code === own) ?? { code: own, name: own, http: origin };
   const others = sites.filter((site) => site.code !== own);
-  const scale = Array.isArray(value.priorities) ? value.priorities.filter(isPriority) : [];
+  const scale = Array.isArray(value.priorities) ? value.priorities.map(priorityOf).filter((row) => row !== null) : [];
   return {
     site: own,
     sites: [{ ...here, http: origin }, ...others],
@@ -44,12 +51,12 @@ export function readConfig(value: unknown, origin: string): Config | null {
   };
 }
 
-async function fetchConfig(origin: string): Promise<unknown> {
+async function fetchConfig(origin: string, withinMs: number): Promise<unknown> {
   try {
     const response = await fetch(`${origin}/v1/console/config`, {
       cache: "no-store",
       credentials: "omit",
-      signal: AbortSignal.timeout(CONFIG_MS),
+      signal: AbortSignal.timeout(withinMs),
     });
     return response.ok ? ((await response.json()) as unknown) : null;
   } catch (error) {
@@ -68,14 +75,15 @@ function kept(): unknown {
 
 /** The list of sites: from the site, else of last time, else this origin alone. */
 export async function loadConfig(origin: string): Promise<Config> {
-  const answered = await fetchConfig(origin);
+  const before = readConfig(kept(), origin);
+  const answered = await fetchConfig(origin, before === null ? CONFIG_MS : CONFIG_KEPT_MS);
   const config = readConfig(answered, origin);
   if (config !== null) {
     localStorage.setItem(CONFIG_KEY, JSON.stringify(answered));
     return config;
   }
   const alone = { site: "home", sites: [{ code: "home", name: location.host, http: origin }] };
-  return readConfig(kept(), origin) ?? { ...alone, environment: "", scale: DEFAULT_SCALE };
+  return before ?? { ...alone, environment: "", scale: DEFAULT_SCALE };
 }
 
 /** Takes a token out of the address (`/#token=…`), which no server sees, and out of the history. */

@@ -120,7 +120,7 @@ function assignQuestion(app: App, mode: Extract<Mode, { kind: "assign" }>, words
       label: proposal.unit_id,
       detail: proposalText(app, proposal, words),
       isDisabled: !proposal.assignable,
-      run: () => submit(commands.assign(mode.incident, proposal.unit_id)),
+      run: () => submit(commands.assign(mode.incident, proposal.unit_id, Boolean(proposal.preempts))),
     })),
   );
   return { title, choices };
