@@ -9,21 +9,9 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser
 
+from support.console_browser import Console, open_browser, open_console, skip_without_browser
 from support.eventually import eventually, never
-from support.fake_console_api import (
-    Answer,
-    Console,
-    FakeSite,
-    Request,
-    centre,
-    incident,
-    open_browser,
-    open_console,
-    open_sites,
-    skip_without_browser,
-    token,
-    unit,
-)
+from support.fake_console_api import Answer, FakeSite, Request, centre, incident, open_sites, token, unit
 
 pytestmark = pytest.mark.browser
 
