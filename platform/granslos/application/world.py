@@ -186,6 +186,10 @@ class World:
                 self._saved_pending.setdefault(mark, self.pending[mark])
                 del self.pending[mark]
             await self._touch(item, self._fold, items[: n + 1])
+        for kind, aggregate_id in tuple(self.dirty):
+            if kind == "incident" and (aggregate_id in self.parent or self.case_members(aggregate_id)):
+                # Joined cases are few: folding them anew makes them depend on nothing but the LOG, however they were found.
+                await self._refold(aggregate_id, items)
 
     async def _touch(self, item: Item, step: Any, batch: Sequence[Item] = ()) -> None:
         keys = list(self._topics(item))

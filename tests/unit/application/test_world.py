@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from granslos.application.items import Item, Key, Stored
+from granslos.application.items import TWIN_OTHER, Item, Key, Stored
 from granslos.application.world import World
 from granslos.contract.envelope import ZERO_HASH, Envelope, decode_envelope, encode, encode_payload, event_hash, handover_id
 from granslos.contract.events import Event, HandoverReceived, IncidentAnswered, IncidentOpened, NoteAdded, desk_of
@@ -57,7 +57,7 @@ def item(site: str, jseq: int, aggregate: str, aggregate_id: str, payload: Event
     """An event as journalled; not in the LOG yet."""
     desk = desk_of(type(payload).__name__)
     envelope = Envelope(
-        event_id=f"{site}-{jseq}",
+        event_id=more.pop("event_id", f"{site}-{jseq}"),
         type=type(payload).__name__,
         site=site,
         generation=1,
@@ -83,7 +83,7 @@ def opened(site: str, jseq: int, incident_id: str) -> Item:
     payload = IncidentOpened(
         incident_id=incident_id, centre="vas", handover_id=HANDOVER, source="sos", source_id="1", offered_at=AT
     )
-    return item(site, jseq, "incident", incident_id, payload, provisional=site == "upp")
+    return item(site, jseq, "incident", incident_id, payload, provisional=site == "upp", event_id="open")
 
 
 RECEIVED = HandoverReceived(handover_id=HANDOVER, source="sos", source_id="1", received_at=AT)
@@ -105,17 +105,20 @@ def in_log(order: str) -> list[Item]:
     """The two journals interleaved: each letter takes the next event of its site."""
     left = {"v": list(EVENTS["vas"]), "u": list(EVENTS["upp"])}
     items = [left[letter].pop(0) for letter in order]
-    return [Item(i.envelope, i.payload, i.body, i.hash, False, n) for n, i in enumerate(items, 1)]
+    # Both sites opened it by the same command: the second in the LOG repeats its event id, with another incident.
+    second = [n for n, i in enumerate(items, 1) if isinstance(i.payload, IncidentOpened)][1:]
+    twin = dict.fromkeys(second, TWIN_OTHER)
+    return [Item(i.envelope, i.payload, i.body, i.hash, False, n, twin.get(n, 0)) for n, i in enumerate(items, 1)]
 
 
-async def start(rows: Rows, pending: Sequence[str], done: set[str]) -> World:
+async def start(rows: Rows, pending: Sequence[str], done: set[tuple[str, str]]) -> World:
     """Start a site: its live rows, and the journals that it holds and the LOG does not."""
     world = World(rows)
     world.begin()
     await world.prepare(rows.stored)
     for site in pending:
         for event in EVENTS[site]:
-            if event.envelope.event_id not in done:
+            if (site, event.envelope.event_id) not in done:
                 await world.prepare(world.keys_of([event]))
                 await world.add_pending([event])
     rows.keep(world)
@@ -124,7 +127,7 @@ async def start(rows: Rows, pending: Sequence[str], done: set[str]) -> World:
 
 async def project(order: str, pending: Sequence[str], batch: int, restart: int = 99) -> World:
     """Fold a LOG in batches, with these journals pending from the start; the site restarts after so many events."""
-    rows, done = Rows(), set[str]()
+    rows, done = Rows(), set[tuple[str, str]]()
     world = await start(rows, pending, done)
     log = in_log(order)
     for at in range(0, len(log), batch):
@@ -134,7 +137,7 @@ async def project(order: str, pending: Sequence[str], batch: int, restart: int =
         await world.apply(part)
         rows.keep(world)
         rows.log += part
-        done |= {one.envelope.event_id for one in part}
+        done |= {(one.envelope.site, one.envelope.event_id) for one in part}
         if at <= restart < at + batch:
             world = await start(rows, pending, done)
     return world
