@@ -59,7 +59,7 @@ def shown(kind: str, resource: Mapping[str, Any]) -> bool:
     """Tells whether a snapshot shows it."""
     if kind == "incident":
         return resource["state"] not in ("closed", "merged")
-    return kind != "conflict" or resource["state"] != "acknowledged"
+    return kind != "conflict" or resource["state"] == "open"
 
 
 def _settled(kind: str, resource: dict[str, Any]) -> dict[str, Any]:
