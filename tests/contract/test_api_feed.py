@@ -244,6 +244,36 @@ async def test_a_reader_that_saw_an_event_elsewhere_does_not_fall_back_behind_it
         assert not mirror.difference(snapshot_resources(await take_snapshot(url, node.headers())))
 
 
+async def test_an_event_that_another_site_told_first_has_its_effect_all_the_same(node: ApiNode, core: Core, url: str) -> None:
+    await core.foreign(1)
+    mirror = Mirror(position=1, seen={"change-3": None})
+    async with mirrored(url, node.headers(), after=1, mirror=mirror):
+        await core.foreign(1)
+        await core.own(1)
+        await core.foreign(2)
+        await eventually(lambda: mirror.position == 3, within_seconds=5)
+        assert not mirror.difference(snapshot_resources(await take_snapshot(url, node.headers())))
+    assert mirror.doubles == 1
+
+
+async def test_an_event_that_the_log_gave_another_effect_is_told_again_and_never_dropped(
+    node: ApiNode, core: Core, url: str
+) -> None:
+    async with mirrored(url, node.headers()) as mirror:
+        event_id = await core.own(1)
+        node.state.position = 1
+        view = await core.rows.incident(1, description="annan följd", durability="cluster", position=1, version=1)
+        await core.rows.cursor(1)
+        resource = Resource("incident", view.id, msgspec.Raw(encode(view)))
+        node.feed.publish(Change(event_id, "NoteAdded", START, "vas", 1, "cluster", (resource,)))
+        await eventually(lambda: mirror.position == 1, within_seconds=5)
+        await eventually(lambda: mirror.frames[-1].event in ("change", "heartbeat"), within_seconds=5)
+        assert not mirror.difference(snapshot_resources(await take_snapshot(url, node.headers())))
+    told = [(f.event, f.id, f.data["event_id"]) for f in mirror.frames if f.event in ("change", "confirmed")]
+    assert told == [("change", None, event_id), ("confirmed", 1, event_id), ("change", None, event_id + AGAIN)]
+    assert mirror.doubles == 0
+
+
 async def test_a_site_behind_its_reader_beats_until_it_has_what_the_reader_has(node: ApiNode, core: Core, url: str) -> None:
     await core.foreign(1)
     mirror = Mirror(position=3)

@@ -39,7 +39,12 @@ async def test_a_handover_for_another_area_is_opened_by_its_own_centre(cluster: 
     answer = await _handed_over(cluster, "esk", "upp", "a1")
     assert answer["resource"]["centre"] == "upp"
     assert answer["resource"]["id"].split("-")[1] == "upp"
-    assert answer["durability"] == "cluster"
+    async with _at(cluster, "esk") as http:
+
+        async def is_cluster() -> bool:
+            return bool((await http.get(f"/v1/incidents/{answer['resource']['id']}"))["durability"] == "cluster")
+
+        await eventually(is_cluster, within_seconds=5)
 
 
 async def test_the_same_command_at_two_sites_has_one_effect(cluster: LocalCluster) -> None:
@@ -167,7 +172,11 @@ async def test_an_island_goes_on_and_merges(cluster: LocalCluster) -> None:
         unit = next(u for u in (await island.get("/v1/units", limit=1000))["items"] if u["centre"] == "upp")
         assert unit["assignable"]
         foreign = next(u for u in (await island.get("/v1/units", limit=1000))["items"] if u["centre"] == "vas")
-        assert foreign["grey"]
+
+        async def is_grey() -> bool:
+            return bool((await island.get(f"/v1/units/{foreign['id']}"))["grey"])
+
+        await eventually(is_grey, within_seconds=5)
         given = await island.post(f"/v1/incidents/{incident}/assignments", {"unit_id": unit["id"]})
         assert given.status_code == 201, given.text
         with pytest.raises(NoSiteAnsweredError, match="503"):

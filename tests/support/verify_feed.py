@@ -106,10 +106,9 @@ class Mirror:
         assert frame.id == (None if is_again else data["position"]), "an id only once, and once in the LOG"
         self._advance(frame.id)
         if not is_again:
-            if self.seen.get(event_id, -1) == data["position"]:
-                self.doubles += 1
-                return
-            self.seen[event_id] = data["position"]
+            # A double is no news, but its resources are what this site shows now.
+            self.doubles += event_id in self.seen
+            self.seen[event_id] = data["position"] or self.seen.get(event_id)
         for changed in data["changes"]:
             place = self.resources.setdefault(changed["kind"], {})
             resource = changed["resource"]

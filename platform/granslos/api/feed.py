@@ -23,6 +23,7 @@ from granslos.api.frames import (
     change_frame,
     confirmed_frame,
     live_frame,
+    retold_frames,
     scope,
     sse,
 )
@@ -103,19 +104,22 @@ class FeedHub:
         self._is_scheduled = False
         items, self._inbox = _in_log_order(self._inbox), []
         for item in items:
-            self._ring.append(self._frame(item))
+            for frame in self._frames(item):
+                self._ring.append(frame)
         metrics.FEED_FRAMES.inc(len(items))
         self._news.set()
         self._news.clear()
 
-    def _frame(self, item: Change | Confirmation | Frame) -> Frame:
+    def _frames(self, item: Change | Confirmation | Frame) -> Sequence[Frame]:
         match item:
             case Change():
-                return change_frame(item, [self._live(resource) for resource in item.resources])
+                resources = [self._live(resource) for resource in item.resources]
+                is_retold = item.position is not None and self._ring.is_waiting(item.event_id)
+                return retold_frames(item, resources) if is_retold else (change_frame(item, resources),)
             case Confirmation():
-                return confirmed_frame(item)
+                return (confirmed_frame(item),)
             case Frame():
-                return item
+                return (item,)
 
     def _live(self, resource: Resource) -> Resource:
         if resource.kind != "unit":

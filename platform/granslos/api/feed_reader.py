@@ -2,9 +2,7 @@
 
 import msgspec
 
-from granslos.api.frames import (
-    Frame,
-)
+from granslos.api.frames import Frame
 from granslos.readmodel.queries import Snapshot
 
 
@@ -36,7 +34,7 @@ class Reader:
     """Where one reader stands: the next frame's number, and the LOG position that it is known to have (-1: all before).
 
     Until it has read past what it may have had before (``window_until``), ``touched`` holds the resources that it was
-    sent: of those every later view is sent for certain, since it may drop an event that it has seen elsewhere.
+    sent: of those it is sent every later view too, also of events that it has, or it would fall back behind them.
     """
 
     __slots__ = ("known", "next", "reading", "resumes_until", "shown", "touched", "window_until")
@@ -64,14 +62,11 @@ class Reader:
         """Return what of a frame it is to be sent."""
         if not self.wants(frame):
             return b""
-        is_repeated = not self.touched.isdisjoint(frame.keys)
-        again = frame.again(self.reading.redacted) if is_repeated and self.known >= 0 else b""
         if frame.position is not None and frame.position <= self.known:
-            return again
+            return b"" if self.touched.isdisjoint(frame.keys) else frame.again(self.reading.redacted)
         if self.known >= 0:
             self.touched.update(frame.keys)
-        full = frame.redacted if self.reading.redacted else frame.full
-        return full + again if frame.kind == "change" else full
+        return frame.redacted if self.reading.redacted else frame.full
 
     def has_read(self, position: int) -> None:
         """Note the LOG position of what it was sent: behind the window, what comes now is new to it."""

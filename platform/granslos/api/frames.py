@@ -82,6 +82,7 @@ class Frame:
         "end",
         "event_id",
         "full",
+        "is_retold",
         "keys",
         "kind",
         "name",
@@ -95,6 +96,7 @@ class Frame:
         self.full = sse(name, data, position)
         self.event_id = ""
         self.site = ""
+        self.is_retold = False
         self.confirmed_at: int | None = position
         self.scopes: tuple[Scope, ...] = ()
         self.keys: frozenset[tuple[str, str]] = frozenset()
@@ -117,6 +119,8 @@ class Frame:
     def again(self, is_redacted: bool) -> bytes:
         """Return it for a reader that has the event already: without ``id:``, and not to be dropped as a double."""
         source = self.redacted if is_redacted else self.full
+        if self.is_retold:
+            return source
         data = source[source.index(b"data: ") + 6 : -2]
         if self.kind == "change":
             head = b'{"event_id":"' + self.event_id.encode()
@@ -138,7 +142,8 @@ class Frame:
             return self.full if self.name in TECHNICAL_ANNOUNCEMENTS else b""
         change = msgspec.json.decode(self.data, type=ChangeData)
         kept = [_technical(item) for item in change.changes if item.kind in ("conflict", "centre")]
-        return sse(self.name, encode(msgspec.structs.replace(change, changes=kept)), self.position)
+        position = None if self.is_retold else self.position
+        return sse(self.name, encode(msgspec.structs.replace(change, changes=kept)), position)
 
 
 def _technical(item: ChangedResource) -> ChangedResource:
@@ -171,6 +176,17 @@ def change_frame(change: Change, resources: Iterable[Resource]) -> Frame:
     frame.keys = frozenset((item.kind, item.id) for item in kept)
     frame.scopes = tuple(scope(item.resource) for item in kept if item.kind == "incident")
     return frame
+
+
+def retold_frames(change: Change, resources: Iterable[Resource]) -> tuple[Frame, Frame]:
+    """Encode an event that was told while pending, and that the LOG gave another effect than it had then.
+
+    It is ticked off, and its resources are sent under another event id, so that nobody drops them as a double.
+    """
+    told = change_frame(change, resources)
+    told.full, told.event_id, told.is_retold = told.again(False), told.event_id + AGAIN, True
+    told.data = told.full[told.full.index(b"data: ") + 6 : -2]
+    return confirmed_frame(Confirmation(change.event_id, told.position or 0)), told
 
 
 def confirmed_frame(confirmed: Confirmation) -> Frame:
@@ -220,6 +236,10 @@ class Ring:
         self.position = max(position, self.position)
         known = {frame.event_id for frame in self._frames.values()}
         self._blind |= {site: event_id for site, event_id in pending.items() if event_id not in known}
+
+    def is_waiting(self, event_id: str) -> bool:
+        """Tell whether an event was told while pending, and the LOG has not brought it yet."""
+        return event_id in self._pending
 
     def append(self, frame: Frame) -> None:
         """Add a frame; the oldest go when there is no room."""

@@ -58,6 +58,10 @@ class World:
         """Aggregates (``kind:id``) that have, or once had, clashes in their rows."""
         self._refolded: set[Key] = set()
         self.dirty: set[Key] = set()
+        self.told_clashes: dict[Key, dict[str, Any]] = {}
+        """The clashes of an aggregate that readers were told of, by id."""
+        self.told: dict[Key, int] = {}
+        """What readers were last told of a resource: a hash of its view without its marks."""
         self.dirty_assignments: dict[str, AssignmentState] = {}
 
     # --- reading -----------------------------------------------------------------------------------------------------

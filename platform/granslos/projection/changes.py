@@ -7,6 +7,7 @@ from granslos.application.ports import Change, Resource
 from granslos.application.world import World
 from granslos.domain.priorities import Scale
 from granslos.projection.rows import Rows, build
+from granslos.runtime import limits
 
 
 def changes_of(items: Sequence[Item], rows: Rows, world: World) -> list[Change]:
@@ -23,6 +24,11 @@ def changes_of(items: Sequence[Item], rows: Rows, world: World) -> list[Change]:
     told: dict[int, list[Resource]] = {}
     for key, resource in rows.resources.items():
         told.setdefault(last_use.get(key, len(items) - 1), []).append(resource)
+    world.told.update(rows.contents)
+    world.told_clashes.update(rows.clashes)
+    while len(world.told) > limits.TOLD_RESOURCES_MAX:
+        # Told in full again where it is asked for next.
+        del world.told[next(iter(world.told))]
     return [_change(item, tuple(told.get(n, ()))) for n, item in enumerate(items)]
 
 

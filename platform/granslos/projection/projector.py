@@ -218,12 +218,14 @@ class Projector:
         for item in items:
             if isinstance(item.payload, DeskMoved):
                 self.on_desk_moved(item.payload, item.log_seq or 0)
+        # The LOG's order may not be the order in which events were pending: then a confirmed event changes more than marks.
+        changed = {key for key, content in rows.contents.items() if self._world.told.get(key) != content}
         changes = changes_of(items, rows, self._world)
         confirmed: list[Confirmation] = []
         news: list[Change] = []
         for item, change in zip(items, changes, strict=True):
             # A late event or a twin counts otherwise in the LOG than it did while pending: its views are told in full.
-            plain = not item.late and not item.twin
+            plain = not item.late and not item.twin and not any((r.kind, r.id) in changed for r in change.resources)
             if plain and (item.envelope.site, item.envelope.event_id) in was_pending:
                 confirmed.append(Confirmation(change.event_id, item.log_seq or 0, _ticks(change, rows.ticks)))
             else:

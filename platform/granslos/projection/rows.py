@@ -118,6 +118,10 @@ class Rows:
         self.owners: list[str] = []
         self.resources: dict[Key, Resource] = {}
         self.ticks: dict[Key, Tick] = {}
+        self.clashes: dict[Key, dict[str, ConflictView]] = {}
+        """The clashes of each aggregate that has, or had, some."""
+        self.contents: dict[Key, int] = {}
+        """A hash of each resource's view without the marks that a tick brings."""
 
     def statements(self) -> list[tuple[str, list[Any]]]:
         """Return the statements that write all rows, one a table."""
@@ -135,6 +139,7 @@ def build(world: World, scale: Scale) -> Rows:
         entry = world.entries.get(key)
         if entry is not None and entry.current is not None:
             _ROW_OF[key[0]](rows, world, entry, scale)
+    _withdraw(rows, world)
     for assignment in world.dirty_assignments.values():
         rows.tables["assignment"].append(
             (
@@ -179,6 +184,7 @@ def _tell(rows: Rows, world: World, key: Key, view: View, depends: Sequence[Key]
     full = msgspec.structs.replace(view, durability=durability, position=position, version=version)
     data = encode(full)
     rows.resources[key] = Resource(key[0], key[1], msgspec.Raw(data))
+    rows.contents[key] = hash(encode(view))
     rows.ticks[key] = Tick(key[0], key[1], durability, position, version)
     return data, durability == "site", position
 
@@ -234,15 +240,27 @@ def _incident_row(rows: Rows, world: World, entry: Entry, scale: Scale) -> None:
     _conflict_rows(rows, world, entry, conflicts)
 
 
+def _withdraw(rows: Rows, world: World) -> None:
+    """Tell readers of clashes that the events no longer make: their rows go."""
+    for key in rows.clashes:
+        for clash_id, view in world.told_clashes.get(key, {}).items():
+            if ("conflict", clash_id) not in rows.resources:
+                gone = encode(msgspec.structs.replace(view, state="withdrawn"))
+                rows.contents["conflict", clash_id] = hash(gone)
+                rows.resources["conflict", clash_id] = Resource("conflict", clash_id, msgspec.Raw(gone))
+
+
 def _conflict_rows(rows: Rows, world: World, entry: Entry, conflicts: Sequence[ConflictView]) -> None:
     owner = f"{entry.key[0]}:{entry.key[1]}"
     if conflicts or owner in world.conflicted:
         rows.owners.append(owner)
+        rows.clashes[entry.key] = {conflict.id: conflict for conflict in conflicts}
     if conflicts:
         world.conflicted.add(owner)
     for conflict in conflicts:
         data = encode(conflict)
         rows.tables["conflict"].append((conflict.id, conflict.kind, conflict.state, owner, conflict.detected_at, data))
+        rows.contents["conflict", conflict.id] = hash(data)
         rows.resources["conflict", conflict.id] = Resource("conflict", conflict.id, msgspec.Raw(data))
 
 

@@ -23,6 +23,7 @@ from granslos.replication.guard_core import BEAT_SECONDS, Decision, GuardState, 
 from granslos.replication.guard_hub import GuardedHub
 from granslos.replication.guard_settings import GuardSettings, load_key, load_settings, split_address
 from granslos.replication.guard_word import ask
+from granslos.runtime.logging import configure
 from granslos.runtime.process import EXIT_USAGE, run_main
 
 TICK_SECONDS = 0.05
@@ -137,7 +138,7 @@ class HubGuard:
 
     def _note(self, decision: Decision) -> None:
         if self._decision is None or self._decision.in_contact != decision.in_contact:
-            log.info("guards in contact", site=self._settings.site, peers=decision.in_contact, why=decision.why)
+            log.info("guards in contact", peers=decision.in_contact, why=decision.why)
         self._decision = decision
 
     async def _ask(self, asked_at: float) -> None:
@@ -188,7 +189,9 @@ def run_guard(path: Path) -> int:
     """The process `granslos guard --config SITE.toml`; returns its exit code (`runtime.process`)."""
 
     async def main(stop: asyncio.Event) -> None:
-        await HubGuard(load_settings(path)).run(stop)
+        settings = load_settings(path)
+        configure(settings.site)
+        await HubGuard(settings).run(stop)
 
     return run_main(main)
 

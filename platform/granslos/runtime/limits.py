@@ -218,6 +218,9 @@ FRESH_EVENTS_MAX = 20_000
 LIST_ITEMS_MAX = 1_000
 """Largest page; a larger ``limit`` is clamped."""
 
+TOLD_RESOURCES_MAX = 20_000
+"""Resources of which a node remembers what it told readers last (about 2 MB)."""
+
 FEED_READERS_MAX = 1_000
 """Consoles per node; one more is answered 503 and goes to another site."""
 
