@@ -30,7 +30,7 @@ export interface Change {
   changes: Changed[];
 }
 
-/** Ends the event id of a change that is sent again because an older view of its resource had to be: never a double. */
+/** Ends the event id of a change that brings newer views of what was sent before it: never news. */
 export const AGAIN = "~again";
 
 export interface Ticked {

@@ -85,21 +85,30 @@ test("a snapshot replaces: what it does not hold is gone", () => {
 });
 
 describe("doubles", () => {
-  test("the same event again has no second effect", () => {
+  test("the same event again is no news, but what the site shows now is taken", () => {
     const board = fold([
       snapshot(5),
       change("e6", 6, "incident", incident("i1", { state: "answered" })),
-      change("e7", 7, "incident", incident("i1", { state: "closed" })),
-      change("e6", 6, "incident", incident("i1", { state: "answered" })),
+      change("e7", 7, "incident", incident("i1", { state: "waiting" })),
+      change("e6", 6, "incident", incident("i1", { state: "assigned" })),
     ]);
-    expect(board.incidents.get("i1")?.state).toBe("closed");
-    expect(board.doubles).toBe(1);
+    expect(board.incidents.get("i1")?.state).toBe("assigned");
+    expect([board.doubles, board.seen.size, board.pending.size, board.position]).toEqual([1, 2, 0, 7]);
+  });
+
+  test("a pending event told at another site too is taken as that site has it, and stays one pending event", () => {
+    const told = (version: number) => change("e6", null, "incident", incident("i1", { durability: "site", version }));
+    const before = fold([snapshot(5), told(2)]);
+    const board = fold([told(3)], "esk", before);
+    expect(board.incidents.get("i1")?.version).toBe(3);
+    expect([board.doubles, [...board.pending], board.seen.get("e6")]).toEqual([1, ["e6"], null]);
   });
 
   test("a pending event that comes again with a position is ticked off by it", () => {
     const pending = fold([snapshot(5), change("e6", null, "incident", incident("i1"))]);
     expect([pending.pending.has("e6"), pending.position]).toEqual([true, 5]);
-    const board = fold([change("e6", 9, "incident", incident("i1"))], "esk", pending);
+    const board = fold([change("e6", 9, "incident", incident("i1", { state: "answered" }))], "esk", pending);
+    expect(board.incidents.get("i1")?.state).toBe("answered");
     expect([board.pending.size, board.seen.get("e6"), board.position]).toEqual([0, 9, 9]);
   });
 

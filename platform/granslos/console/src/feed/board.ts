@@ -1,8 +1,9 @@
 /**
  * The picture of all incidents, units, desks and clashes: a fold of the feed's frames.
  *
- * Pure. A frame whose event was seen before has no second effect. A snapshot replaces the picture as a whole, so that an
- * empty list is never shown as if it were true; what only the site left behind knew stays in sight as `stranded`.
+ * Pure. An event that was seen before is no news, but its views are taken: they are what the site shows now. A snapshot
+ * replaces the picture as a whole, so that an empty list is never shown as if it were true; what only the site left behind
+ * knew stays in sight as `stranded`.
  */
 
 import {
@@ -211,16 +212,20 @@ function withKnownPositions(units: Map<string, Unit>, before: ReadonlyMap<string
 }
 
 function applyChange(draft: Draft, frame: Change): void {
-  if (frame.event_id.endsWith(AGAIN)) return putAll(draft, frame);
-  if (draft.current.seen.has(frame.event_id)) {
+  if (!frame.event_id.endsWith(AGAIN)) noteEvent(draft, frame);
+  putAll(draft, frame);
+}
+
+/** Counts an event as news, once. */
+function noteEvent(draft: Draft, { event_id: eventId, position }: Change): void {
+  if (draft.current.seen.has(eventId)) {
     draft.set("doubles", draft.current.doubles + 1);
-    if (frame.position !== null) tickOff(draft, frame.event_id, frame.position);
+    if (position !== null) tickOff(draft, eventId, position);
     return;
   }
-  remember(draft, frame.event_id, frame.position);
-  if (frame.position === null) draft.pending().add(frame.event_id);
-  else advance(draft, frame.position);
-  putAll(draft, frame);
+  remember(draft, eventId, position);
+  if (position === null) draft.pending().add(eventId);
+  else advance(draft, position);
 }
 
 function putAll(draft: Draft, frame: Change): void {

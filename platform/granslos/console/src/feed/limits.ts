@@ -42,7 +42,7 @@ export const COMMAND_DONE_MS = 10_000;
 /** Commands kept in sight; the oldest finished ones go first. */
 export const COMMANDS_MAX = 200;
 
-/** Event ids remembered to drop doubles. */
+/** Event ids remembered, to know what is news. */
 export const SEEN_EVENTS_MAX = 5_000;
 /** Closed and merged incidents kept; the oldest go first. */
 export const CLOSED_INCIDENTS_MAX = 500;
