@@ -162,7 +162,6 @@ export interface Conflict {
   units?: string[];
   centres?: string[];
   detected_at?: Instant | null;
-  acknowledged_by?: string | null;
 }
 
 /** What a site says of itself; `sites` is what it hears of the others, by code. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Change, Confirmed, Frame, Heartbeat, Snapshot } from "../contract/frames";
-import type { Centre, Incident, Unit } from "../contract/views";
-import { applyFrames, type Board, EMPTY_BOARD, hasPending } from "./board";
+import type { Centre, Conflict, Incident, Unit } from "../contract/views";
+import { applyFrames, type Board, EMPTY_BOARD, hasOpenConflict, hasPending } from "./board";
 import { CLOSED_INCIDENTS_MAX, SEEN_EVENTS_MAX } from "./limits";
 
 const incident = (id: string, more: Partial<Incident> = {}): Incident => ({
@@ -272,6 +272,38 @@ describe("units' live overlay", () => {
     ]);
     expect(board.units.get("u1")).toMatchObject({ state: "alarmed", grey: true });
     expect([board.units.size, board.centres.get("vas")?.name, board.siteState?.code]).toEqual([1, "Västerås", "vas"]);
+  });
+});
+
+describe("clashes", () => {
+  const clash = (id: string, state: string): Conflict => ({ id, kind: "unit_twice", state, outcome: "", text: "" });
+  const board = fold([
+    snapshot(5, {
+      incidents: [incident("i1", { conflicts: ["k1", "k2"] })],
+      conflicts: [clash("k1", "open"), clash("k2", "acknowledged")],
+    }),
+  ]);
+
+  test("only open ones are in the picture, and mark their incident", () => {
+    expect([...board.conflicts.keys()]).toEqual(["k1"]);
+    expect(hasOpenConflict(board, board.incidents.get("i1"))).toBe(true);
+    expect(hasOpenConflict(board, incident("i2", { conflicts: ["k2"] }))).toBe(false);
+    expect(hasOpenConflict(board, undefined)).toBe(false);
+  });
+
+  test.each(["acknowledged", "withdrawn", "a later word"])("one that is %s leaves the picture", (state) => {
+    const after = fold([change("e6", 6, "conflict", clash("k1", state))], "vas", board);
+    expect(after.conflicts.size).toBe(0);
+    expect(hasOpenConflict(after, after.incidents.get("i1"))).toBe(false);
+    expect(board.conflicts.size).toBe(1);
+  });
+
+  test("one that comes back is open again", () => {
+    const frames = [
+      change("e6", 6, "conflict", clash("k1", "withdrawn")),
+      change("e7", 7, "conflict", clash("k1", "open")),
+    ];
+    expect([...fold(frames, "vas", board).conflicts.keys()]).toEqual(["k1"]);
   });
 });
 

@@ -45,6 +45,7 @@ export interface Board {
   incidents: ReadonlyMap<string, Incident>;
   units: ReadonlyMap<string, Unit>;
   operators: ReadonlyMap<string, Operator>;
+  /** The open ones: an acknowledged or withdrawn clash leaves the picture. */
   conflicts: ReadonlyMap<string, Conflict>;
   centres: ReadonlyMap<string, Centre>;
   siteState: SiteState | null;
@@ -179,7 +180,7 @@ function applySnapshot(draft: Draft, frame: Snapshot, site: string): void {
   draft.set("incidents", incidents);
   draft.set("units", withKnownPositions(byId(frame.units), before.units));
   draft.set("operators", byId(frame.operators));
-  draft.set("conflicts", byId(frame.conflicts));
+  draft.set("conflicts", byId(frame.conflicts.filter(isOpenConflict)));
   draft.set("centres", byId(frame.centres));
   if (frame.site !== null) draft.set("siteState", frame.site);
   // Pending events of before are in the snapshot, or known to the site left behind only.
@@ -249,6 +250,10 @@ function put(draft: Draft, collection: Collection, resource: Resource): void {
     draft.map<Resource>("units").set(resource.id, { ...kept, ...resource });
     return;
   }
+  if (collection === "conflicts" && !isOpenConflict(resource as Conflict)) {
+    draft.map("conflicts").delete(resource.id);
+    return;
+  }
   draft.map<Resource>(collection).set(resource.id, resource);
   if (collection === "incidents") noteIncident(draft, resource as Incident);
 }
@@ -260,6 +265,13 @@ function noteIncident(draft: Draft, incident: Incident): void {
   }
   if (isClosed(incident)) forgetOldClosed(draft);
 }
+
+/** A clash is open in this one state: `acknowledged`, `withdrawn` and what may come with newer sites are not. */
+const isOpenConflict = (conflict: Conflict): boolean => conflict.state === "open";
+
+/** Tells whether an incident has a clash that nobody has settled; it names settled ones too. */
+export const hasOpenConflict = (board: Board, incident: Incident | undefined): boolean =>
+  (incident?.conflicts ?? []).some((id) => board.conflicts.has(id));
 
 const isClosed = (incident: Incident): boolean => incident.state === "closed" || incident.state === "merged";
 

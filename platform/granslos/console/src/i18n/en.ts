@@ -269,7 +269,6 @@ export const en: Dictionary = {
     silentDesk: "does not answer",
     level: (n) => `level ${n}`,
     switchTo: "Go here",
-    acknowledgedBy: (who) => `acknowledged by ${who}`,
     alarms: "Alarms",
   },
   takeover: {

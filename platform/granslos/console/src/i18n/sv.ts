@@ -279,7 +279,6 @@ export const sv = {
     silentDesk: "svarar inte",
     level: (n: number) => `nivå ${n}`,
     switchTo: "Byt hit",
-    acknowledgedBy: (who: string) => `kvitterad av ${who}`,
     alarms: "Larm",
   },
   takeover: {

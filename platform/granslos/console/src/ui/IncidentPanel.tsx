@@ -1,6 +1,7 @@
 /** All that is known of the chosen incident, and what can be done with it. */
 
 import type { Assignment, Incident } from "../contract/views";
+import { hasOpenConflict } from "../feed/board";
 import { mayWork } from "../feed/identity";
 import { type Dictionary, timeText, wordFor } from "../i18n";
 import { ActionBar } from "./ActionBar";
@@ -74,11 +75,12 @@ function Head({ incident }: { incident: Incident }) {
 }
 
 function Badges({ incident, words }: { incident: Incident; words: Dictionary }) {
+  const hasClash = useApp((app) => hasOpenConflict(app.board, incident));
   const badges: [boolean, string, string][] = [
     [incident.test === true, words.incident.test, "badge badge-test"],
     [incident.provisional === true, words.incident.provisional, "badge"],
     [incident.priority_disputed === true, words.incident.disputed, "badge badge-alarm"],
-    [(incident.conflicts ?? []).length > 0, `⚠ ${words.incident.conflict}`, "badge badge-alarm"],
+    [hasClash, `⚠ ${words.incident.conflict}`, "badge badge-alarm"],
     [incident.override_reason_missing === true, words.incident.reasonMissing, "badge badge-warning"],
   ];
   const listeners = incident.co_listeners ?? [];

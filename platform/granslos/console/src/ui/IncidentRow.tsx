@@ -1,6 +1,7 @@
 /** One incident in a list. */
 
 import type { Incident } from "../contract/views";
+import { hasOpenConflict } from "../feed/board";
 import { type Dictionary, wordFor } from "../i18n";
 import { isOverdue } from "../work/lists";
 import { priorityOf } from "../work/priorities";
@@ -67,8 +68,8 @@ export function IncidentRow({ id, isGone }: { id: string; isGone: boolean }) {
   const incident = useApp((app) => app.board.incidents.get(id));
   const me = useApp((app) => app.identity.subject);
   const centreName = useApp((app) => app.board.centres.get(incident?.centre ?? "")?.name ?? incident?.centre ?? "");
+  const conflict = useApp((app) => hasOpenConflict(app.board, incident));
   if (incident === undefined) return <span className="row-gone">{`${id} – ${words.incident.gone}`}</span>;
-  const conflict = (incident.conflicts ?? []).length > 0;
   return (
     <>
       <PriorityChip

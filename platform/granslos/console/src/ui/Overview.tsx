@@ -8,7 +8,6 @@ import { mayTakeOver, mayWork } from "../feed/identity";
 import { OVERVIEW_MS } from "../feed/limits";
 import type { Site } from "../feed/session";
 import { timeText, wordFor } from "../i18n";
-import { isOpenConflict } from "../work/banners";
 import { clockText } from "../work/timers";
 import { goTo, refresh, showIncident, submit } from "./actions";
 import { CentreName } from "./parts";
@@ -216,10 +215,7 @@ function Conflicts() {
   const words = useWords();
   const conflicts = useApp((app) => app.board.conflicts);
   const sorted = [...conflicts.values()].sort(
-    (a, b) =>
-      Number(isOpenConflict(b)) - Number(isOpenConflict(a)) ||
-      (a.level ?? 2) - (b.level ?? 2) ||
-      (b.detected_at ?? "").localeCompare(a.detected_at ?? ""),
+    (a, b) => (a.level ?? 2) - (b.level ?? 2) || (b.detected_at ?? "").localeCompare(a.detected_at ?? ""),
   );
   return (
     <section className="card">
@@ -237,13 +233,11 @@ function Conflicts() {
 function ConflictItem({ conflict }: { conflict: Conflict }) {
   const words = useWords();
   const role = useApp((app) => app.identity.role);
-  const isOpen = isOpenConflict(conflict);
   return (
-    <li className="conflict" data-level={isOpen ? (conflict.level ?? 2) : undefined}>
+    <li className="conflict" data-level={conflict.level ?? 2}>
       <p>
-        <b className={isOpen && conflict.level === 1 ? "badge badge-alarm" : "badge"}>
-          {isOpen && "⚠ "}
-          {words.overview.level(conflict.level ?? 2)}
+        <b className={conflict.level === 1 ? "badge badge-alarm" : "badge"}>
+          ⚠ {words.overview.level(conflict.level ?? 2)}
         </b>{" "}
         {conflict.text}
       </p>
@@ -255,13 +249,10 @@ function ConflictItem({ conflict }: { conflict: Conflict }) {
           {id}
         </Button>
       ))}
-      {isOpen && mayWork(role) && (
+      {mayWork(role) && (
         <Button className="action" onPress={() => submit(commands.acknowledge(conflict.id))}>
           {words.action.acknowledge}
         </Button>
-      )}
-      {conflict.acknowledged_by && (
-        <span className="quiet">{words.overview.acknowledgedBy(conflict.acknowledged_by)}</span>
       )}
     </li>
   );

@@ -91,8 +91,6 @@ test.each([
 test.each([
   [{}, ["conflicts alarm"]],
   [{ level: 2 }, []],
-  [{ acknowledged_by: "anna" }, []],
-  [{ state: "acknowledged" }, []],
 ] as [Partial<Conflict>, string[]][])("a clash %j", (more, expected) => {
   expect(kinds({ board: board({ conflicts: conflict(more) }) })).toEqual(expected);
 });

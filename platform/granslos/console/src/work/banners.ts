@@ -1,6 +1,6 @@
 /** What must be said above all lists: where you are, how old the picture is, what does not work. Pure. */
 
-import type { Centre, Conflict, Desk } from "../contract/views";
+import type { Centre, Desk } from "../contract/views";
 import type { Board } from "../feed/board";
 import { ISLAND_BANNER_MS } from "../feed/limits";
 import type { Outbox } from "../feed/outbox";
@@ -100,12 +100,9 @@ function oldData(board: Board, link: Link): Banner[] {
   return [{ key: "oldData", severity: "warning", kind: "oldData", seconds }];
 }
 
-export const isOpenConflict = (conflict: Conflict): boolean =>
-  !conflict.acknowledged_by && conflict.state !== "acknowledged";
-
 function conflicts(board: Board): Banner[] {
-  const open = [...board.conflicts.values()].filter((item) => isOpenConflict(item) && (item.level ?? 2) === 1);
-  return open.length === 0 ? [] : [{ key: "conflicts", severity: "alarm", kind: "conflicts", count: open.length }];
+  const grave = [...board.conflicts.values()].filter(({ level }) => level === 1);
+  return grave.length === 0 ? [] : [{ key: "conflicts", severity: "alarm", kind: "conflicts", count: grave.length }];
 }
 
 function desks(board: Board): Banner[] {
