@@ -62,8 +62,8 @@ check: lint types test                   ## All that CI runs.
 bench: env                               ## Measure against the raw parts. ARGS="--json"
 	@$(BIN)/granslos bench $(ARGS)
 
-loadtest: env-dev                        ## Load a running demo. ARGS="-u 40 -r 10 -t 60s"
-	@$(BIN)/locust -f loadtests/locustfile.py --headless --only-summary $(ARGS)
+loadtest: env-dev                        ## Load a running demo for 20 s. ARGS="-u 40 -r 10 -t 60s"
+	@$(BIN)/locust -f loadtests/locustfile.py --headless --only-summary $(or $(ARGS),-u 8 -r 4 -t 20s)
 
 docs: env                                ## Write the documents that are made from code.
 	@$(BIN)/python docs/make_contract.py
