@@ -31,6 +31,7 @@ from granslos.readmodel.pool import make_read_pool
 from granslos.readmodel.queries import Queries
 from granslos.replication.alarms import Alarms
 from granslos.replication.beats import Beats, BeatSource
+from granslos.replication.disk import watch_disk
 from granslos.replication.fresh import Fresh
 from granslos.replication.keys import DeskKeys, DrainReply, DrainRequest
 from granslos.replication.presence import Presence
@@ -85,7 +86,7 @@ class Node:
         self.edge = Bus(settings.nats.edge_urls, f"node-{site}-edge")
         dsn = settings.postgres.dsn
         self.core = SiteCore(self.known, settings.cluster.sites, dsn, self.hub, self.clock)
-        self.core.replicas, self.core.log_bytes_max = settings.cluster.replicas, settings.cluster.log_max_bytes
+        self.core.trust.replicas, self.core.trust.log_bytes_max = settings.cluster.replicas, settings.cluster.log_max_bytes
         presence = Presence(site, settings.cluster.sites, settings.cluster.witness, self.clock.monotonic())
         self.remote = SiteLink((self.hub, self.edge), presence, self.clock)
         guard = settings.guard.status if settings.guard else None
@@ -97,7 +98,7 @@ class Node:
         self.core.wire(beats, self.takeover, Fresh(site, self.hub, self.core.projector.tails, self.clock))
         self.alarms = Alarms(site, self.core.world, self.edge)
         self.core.writer.listeners.append(self.alarms)
-        self.keys = DeskKeys(self.core.desks, self.takeover, self.core.forwarder, self.remote)
+        self.keys = DeskKeys(self.core.desks, self.takeover, self.core.forwarder, self.remote, self.core.writer.barrier)
         self.pool = make_read_pool(dsn)
         self.queries = Queries(self.pool)
         self.dispatcher = Dispatcher(self.known, self.core.world, self.clock, self._ports())
@@ -230,7 +231,7 @@ class Node:
             "fresh-show": core.fresh.run,
             "tidy": core.tidy,
             "alarms": self.alarms.run,
-            "disk": lambda: core.watch_disk(self.settings.site.data_dir),
+            "disk": lambda: watch_disk(self.settings.site.data_dir, core.writer, core.beats, core),
             **more,
         }
         async with asyncio.TaskGroup() as group:
@@ -243,7 +244,7 @@ class Node:
 
     async def _stop(self, web: "asyncio.Task[None]") -> None:
         """Finish what was accepted, let the journal reach the LOG if it can, then close."""
-        self.core.writer.accepting = False
+        self.core.writer.closed_for.add("stopping")
         await self.core.forwarder.drained(limits.DRAIN_SECONDS / 4)
         web.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -299,7 +300,9 @@ def _centre(settings: CentreSettings) -> Centre:
 async def _supervised(name: str, run: Callable[[], Awaitable[None]]) -> None:
     """Restart a task that died of a bug, with a growing pause; the supervisor is the one place that catches everything."""
     pause = limits.TASK_RESTART_SECONDS
+    loop = asyncio.get_running_loop()
     while True:
+        started = loop.time()
         try:
             return await run()
         except asyncio.CancelledError:
@@ -307,6 +310,8 @@ async def _supervised(name: str, run: Callable[[], Awaitable[None]]) -> None:
         except Exception:
             metrics.TASK_RESTARTS.labels(name).inc()
             log.exception("task_died", task=name)
+            if loop.time() - started > limits.TASK_SOUND_SECONDS:
+                pause = limits.TASK_RESTART_SECONDS
             await asyncio.sleep(pause)
             pause = min(pause * 2, limits.TASK_RESTART_SECONDS_MAX)
 

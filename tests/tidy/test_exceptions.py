@@ -15,6 +15,9 @@ EXCEPTION_LIST = re.compile(r'("[^"]+"|ignore|DEP\d+|exclude|exhaustive_ignores|
 
 BROAD_HANDLERS = {
     "platform/granslos/runtime/process.py": "the outermost shell: every end of a process becomes an exit code",
+    "platform/granslos/journal/writer.py": "one command's bug ends that command, and not the others of its group",
+    "platform/granslos/projection/projector.py": "an event that breaks its fold is parked, and the site goes on",
+    "platform/granslos/projection/rebuild.py": "the same when the read model is made again",
     "platform/granslos/node.py": "the supervisor: a task that dies of a bug is restarted, and said",
 }
 """Where ``except Exception`` (or ``BaseException``, or a bare one) may stand without raising again, and why."""

@@ -43,7 +43,7 @@ from granslos.contract.commands import (
     TakeOverDesk,
 )
 from granslos.contract.envelope import derive_id, encode, handover_id
-from granslos.contract.errors import AuthorityUnavailableError, StoreUnavailableError
+from granslos.contract.errors import AuthorityUnavailableError, DecisionFailedError, StoreUnavailableError
 from granslos.domain.stamp import Rejection
 from granslos.runtime import limits, metrics
 from granslos.runtime.clock import Clock
@@ -78,6 +78,8 @@ class Dispatcher:
                 answer = await self._handle(request, ends)
         except StoreUnavailableError as error:
             answer = rejected(503, "not_durable", "This site cannot make it durable", str(error))
+        except DecisionFailedError as error:
+            answer = rejected(500, "decision_failed", "This command cannot be carried out: a fault in the software", str(error))
         except TimeoutError:
             answer = _unknown("no answer within the deadline")
         answer = msgspec.structs.replace(answer, island=self.ports.is_island(), site=answer.site or self._site)

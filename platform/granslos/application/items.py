@@ -1,6 +1,7 @@
 """An event with all that folding it needs, and how an aggregate is kept."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import msgspec
 
@@ -15,6 +16,7 @@ from granslos.contract.events import (
 )
 from granslos.domain.stamp import Stamp
 from granslos.domain.topics import fold
+from granslos.domain.unit import AssignmentState
 
 Key = tuple[str, str]
 NOT_A_TWIN, TWIN_SAME, TWIN_OTHER = 0, 1, 2
@@ -64,6 +66,26 @@ class Stored(msgspec.Struct, frozen=True):
     state: Any
     count: int
     position: int | None
+
+
+class Loader(Protocol):
+    """Reads what memory does not hold. Every answer is as of the rows' cursor."""
+
+    async def load(self, keys: Sequence[Key]) -> Mapping[Key, Stored]:
+        """Return the stored aggregates among ``keys``; those never folded are left out."""
+        ...
+
+    async def load_assignments(self, incident_ids: Sequence[str]) -> Sequence[AssignmentState]:
+        """Return all assignments of these incidents."""
+        ...
+
+    async def load_merged(self, incident_ids: Sequence[str]) -> Sequence[tuple[str, str]]:
+        """Return (member, root) of incidents merged into one of these."""
+        ...
+
+    async def load_events(self, keys: Sequence[Key]) -> Sequence[Item]:
+        """Return the LOG's events of these aggregates, in LOG order."""
+        ...
 
 
 class Entry:

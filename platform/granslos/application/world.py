@@ -10,34 +10,14 @@ Rules kept here:
 - incidents of one handover are one case: every event of a member is folded into the first of them too.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import msgspec
 
-from granslos.application.items import Entry, Item, Key, Stored, incidents_of
+from granslos.application.items import Entry, Item, Key, Loader, Stored, incidents_of
 from granslos.domain.topics import topics
 from granslos.domain.unit import AssignmentState
-
-
-class Loader(Protocol):
-    """Reads what memory does not hold. Every answer is as of the rows' cursor."""
-
-    async def load(self, keys: Sequence[Key]) -> Mapping[Key, Stored]:
-        """Return the stored aggregates among ``keys``; those never folded are left out."""
-        ...
-
-    async def load_assignments(self, incident_ids: Sequence[str]) -> Sequence[AssignmentState]:
-        """Return all assignments of these incidents."""
-        ...
-
-    async def load_merged(self, incident_ids: Sequence[str]) -> Sequence[tuple[str, str]]:
-        """Return (member, root) of incidents merged into one of these."""
-        ...
-
-    async def load_events(self, keys: Sequence[Key]) -> Sequence[Item]:
-        """Return the LOG's events of these aggregates, in LOG order."""
-        ...
 
 
 class World:
@@ -181,6 +161,20 @@ class World:
             self._saved_pending.setdefault(mark, None)
             self.pending[mark] = item
             await self._touch(item, self._pend)
+
+    def forget(self, items: Iterable[Item]) -> None:
+        """Take events off that the LOG will not bring, or that cannot be folded; their aggregates must be prepared."""
+        for item in items:
+            mark = (item.envelope.site, item.envelope.event_id)
+            if mark not in self.pending:
+                continue
+            self._saved_pending.setdefault(mark, self.pending.pop(mark))
+            for entry in [e for e in self.entries.values() if item in e.pending]:
+                before = self._writable(entry.key).current
+                entry.pending = tuple(p for p in entry.pending if p is not item)
+                entry.refresh()
+                if entry.key[0] == "unit" and entry.current is not None:
+                    self._derive_assignments(before, entry.current)
 
     async def apply(self, items: Sequence[Item]) -> None:
         """Fold events of the LOG, in its order; their aggregates must be prepared."""

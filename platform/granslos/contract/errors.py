@@ -7,7 +7,9 @@
     ├── UnavailableError         a peer or a store is away; may heal; retried within a bound
     │   ├── StoreUnavailableError    this site cannot commit: answer 503
     │   ├── LogUnavailableError      no leader, no quorum or no route to the LOG
+    │   │   └── LogMissingError      the stream does not exist: never made, or deleted
     │   └── AuthorityUnavailableError  the desk's authority does not answer (unknown outcome)
+    ├── DecisionFailedError      a bug, or rows that PostgreSQL refuses: one command cannot be decided, stored or shown
     ├── ChainError               the LOG or the journal contradicts what this site knows: stop and alarm
     │   ├── GapError             an event is missing
     │   ├── ForeignTailError     the LOG's last own event is not in this journal (restored backup)
@@ -51,8 +53,16 @@ class LogUnavailableError(UnavailableError):
     """The LOG has no leader, no quorum, or no route from here."""
 
 
+class LogMissingError(LogUnavailableError):
+    """The LOG's stream does not exist."""
+
+
 class AuthorityUnavailableError(UnavailableError):
     """The desk's authority did not answer: the outcome is unknown."""
+
+
+class DecisionFailedError(GranslosError):
+    """One command cannot be decided, stored or shown, because of what it is; another site would not do better."""
 
 
 class ChainError(GranslosError):

@@ -1,22 +1,21 @@
 """The one writer of this site's journal: takes decisions in turn, commits them in groups.
 
 A decision is a closure over the world's state, run under the write lock, so that what it saw is what it changes. All that a
-group decided is committed with one fsync; a decision whose rows PostgreSQL refuses is retried alone and fails alone.
+group decided is committed with one fsync; one that fails, or whose rows PostgreSQL refuses, is retried alone and fails alone.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
-import psycopg
 from structlog import get_logger
 
 from granslos.application.decisions import Committed, Decided, Decision, Draft, Elsewhere, Listener, Seen
 from granslos.application.items import Item
 from granslos.application.world import World
 from granslos.contract.envelope import Envelope, decode_envelope, encode, encode_payload, event_hash, event_id
-from granslos.contract.errors import StoreUnavailableError
+from granslos.contract.errors import DecisionFailedError, StoreUnavailableError
 from granslos.contract.events import GenerationStarted
 from granslos.contract.places import Actor
 from granslos.contract.subjects import log_subject
@@ -30,8 +29,11 @@ from granslos.runtime import limits, metrics
 from granslos.runtime.clock import Clock
 
 log = get_logger(__name__)
-SERIALS_PER_GENERATION = 100_000
-"""Incident serials a generation may use in a day before it would meet the next generation's block."""
+GENERATIONS_SINCE = datetime(2026, 1, 1, tzinfo=UTC)
+"""Generations after a site's first are numbered by the seconds since then, so that one begun on a restored or rebuilt store, or
+out of reach of the LOG, has a number that no generation before it had."""
+SERIALS_PER_SECOND = 100
+"""Incident serials that a site can use in a second before it would meet those of a generation begun later the same day."""
 
 
 class JournalWriter:
@@ -43,7 +45,9 @@ class JournalWriter:
         self._queue: asyncio.Queue[Decision] = asyncio.Queue(limits.WRITER_QUEUE_DECISIONS_MAX)
         self.listeners: list[Listener] = []
         self.on_store_lost: Callable[[], None] = lambda: None
-        self.accepting = True
+        self.closed_for = {"starting"}
+        """Why no commands are taken; empty: they are."""
+        self.can_commit: Callable[[], bool] = lambda: True
 
     @property
     def queued(self) -> int:
@@ -55,8 +59,11 @@ class JournalWriter:
 
         Raises:
             StoreUnavailableError: nothing of it was stored, or (connection lost while committing) it is unknown.
+            DecisionFailedError: nothing of it was stored, because of what it is.
         """
-        if not self.accepting or not self._store.is_connected:
+        if self.closed_for:
+            raise StoreUnavailableError(f"this site takes no commands: {', '.join(sorted(self.closed_for))}")
+        if not self._store.is_connected or not self.can_commit():
             raise StoreUnavailableError("this site cannot write")
         try:
             self._queue.put_nowait(decision)
@@ -75,31 +82,40 @@ class JournalWriter:
                     group.append(self._queue.get_nowait())
                 except asyncio.QueueEmpty:
                     break
-            async with self._store.lock:
+            async with self.barrier():
                 await self._commit(group)
+
+    def barrier(self) -> asyncio.Lock:
+        """Return the write lock: who holds it knows that no commit is under way, and that listeners know of all before."""
+        return self._store.lock
 
     async def _commit(self, group: list[Decision]) -> None:
         try:
             await self._attempt(group)
-        except psycopg.DataError as error:
-            await self._one_by_one(group, error)
         except StoreUnavailableError as error:
             self._fail(group, error)
             self.on_store_lost()
+        except Exception as error:  # noqa: BLE001 -- one command's bug must not take the others of its group with it
+            log.warning("group_failed", decisions=len(group), reason=type(error).__name__)
+            for decision in group:
+                await self._alone(decision)
         except BaseException:
-            # A bug: the askers are told that nothing was stored, and the supervisor starts this task anew.
-            self._fail(group, StoreUnavailableError("the decision failed"))
+            self._fail(group, StoreUnavailableError("this site stops"))
             raise
 
-    async def _one_by_one(self, group: list[Decision], error: psycopg.DataError) -> None:
-        """Find the decision that PostgreSQL refuses: it fails alone."""
-        for decision in group if len(group) > 1 else ():
-            await self._commit([decision])
-        if len(group) == 1:
-            log.error("rows_refused", command_id=group[0].command_id, reason=type(error).__name__)
-            self._fail(group, StoreUnavailableError("the store refused these rows"))
+    async def _alone(self, decision: Decision) -> None:
+        """Try one decision of a group that failed; what the group had committed is recognised by its command id."""
+        try:
+            await self._attempt([decision])
+        except StoreUnavailableError as error:
+            self._fail([decision], error)
+            self.on_store_lost()
+        except Exception as error:
+            metrics.DECISIONS_FAILED.inc()
+            log.error("decision_failed", command_id=decision.command_id, exc_info=error)
+            self._fail([decision], DecisionFailedError(type(error).__name__))
 
-    def _fail(self, group: Sequence[Decision], error: StoreUnavailableError) -> None:
+    def _fail(self, group: Sequence[Decision], error: Exception) -> None:
         for decision in group:
             if not decision.done.done():
                 decision.done.set_exception(error)
@@ -128,7 +144,7 @@ class JournalWriter:
                     tx.journal([_journal_row(item) for item in written])
                     tx.commands(commands)
                     tx.rows(rows)
-                    tx.state(self.state)
+                    tx.head(self.state)
                 metrics.JOURNAL_COMMIT_SECONDS.observe(self._clock.monotonic() - started)
         except BaseException:
             world.rollback()
@@ -137,7 +153,7 @@ class JournalWriter:
         self._publish(written, rows)
         for decision, outcome, items in outcomes:
             if not decision.done.done():
-                decision.done.set_result(await self._committed(outcome, items, rows))
+                decision.done.set_result(self._committed(decision, outcome, items, rows))
 
     def _restore(self, before: SiteState) -> None:
         for field in msgspec.structs.fields(SiteState):
@@ -166,8 +182,7 @@ class JournalWriter:
     def _next_incident_id(self, now: datetime) -> str:
         day = now.astimezone(limits.LOCAL_ZONE).strftime("%Y%m%d")
         if day != self.state.serial_day:
-            self.state.serial_day = day
-            self.state.next_serial = (max(self.state.generation, 1) - 1) * SERIALS_PER_GENERATION + 1
+            self.state.serial_day, self.state.next_serial = day, 1
         serial, self.state.next_serial = self.state.next_serial, self.state.next_serial + 1
         return f"{day}-{self.state.site}-{serial:06d}"
 
@@ -208,7 +223,9 @@ class JournalWriter:
         for listener in self.listeners:
             listener.committed(items, changes)
 
-    async def _committed(self, outcome: Decided | Rejection | Elsewhere | Seen, items: Sequence[Item], rows: Rows) -> Committed:
+    def _committed(
+        self, decision: Decision, outcome: Decided | Rejection | Elsewhere | Seen, items: Sequence[Item], rows: Rows
+    ) -> Committed:
         if not isinstance(outcome, Decided | Seen):
             return Committed(outcome=outcome)
         kind, aggregate_id = outcome.target
@@ -222,44 +239,63 @@ class JournalWriter:
             jseq=last.jseq if last else 0,
             event_ids=tuple(item.envelope.event_id for item in items),
             resource=resource,
-            is_pending=self._world.is_pending(key),
+            # Not only the target's: a command may have changed any of what it was decided on.
+            is_pending=any(self._world.is_pending(k) for k in (key, outcome.target, *decision.keys)),
             position=entry.position if entry else None,
         )
 
     # --- generations -----------------------------------------------------------------------------------------------------
 
-    async def start_generation(self, reason: str, actor: Actor) -> None:
-        """Begin a new generation that names the journal's tail as its predecessor. Call before anything is written."""
+    async def start_generation(self, reason: str, actor: Actor, tail: tuple[int, int, str] = (0, 0, "")) -> None:
+        """Begin a new generation that names its predecessor's tail. Call before anything is written.
+
+        Args:
+            reason: why, for the technician.
+            actor: who.
+            tail: generation, jseq and hash of this site's last event in the LOG, where that is behind no longer known here.
+        """
         async with self._store.lock:
             before = msgspec.structs.replace(self.state)
-            state = self.state
+            state, now = self.state, self._clock.now()
+            generation, jseq, digest = max(tail, (state.generation, state.journal_head, state.journal_hash))
+            day, serial = _first_serial(now) if generation else ("", 1)
+            if day == state.serial_day:
+                serial = max(serial, state.next_serial)
             payload = GenerationStarted(
                 reason=reason,
-                predecessor_generation=state.generation,
-                predecessor_jseq=state.journal_head,
-                predecessor_hash=state.journal_hash,
-                serials_from=state.generation * SERIALS_PER_GENERATION + 1,
+                predecessor_generation=generation,
+                predecessor_jseq=jseq,
+                predecessor_hash=digest,
+                serials_from=serial,
             )
-            state.generation += 1
-            state.journal_head, state.journal_hash, state.serial_day = 0, "0" * 64, ""
+            state.generation = max(generation + 1, int((now - GENERATIONS_SINCE).total_seconds())) if generation else 1
+            state.journal_head, state.journal_hash = 0, "0" * 64
+            state.serial_day, state.next_serial = day, serial
             decision = Decision(
-                command_id=f"generation-{state.site}-{state.generation}-{int(self._clock.now().timestamp())}",
+                command_id=f"generation-{state.site}-{state.generation}-{int(now.timestamp())}",
                 command_hash="",
                 actor=actor,
                 keys=(),
                 decide=_never,
                 done=asyncio.get_running_loop().create_future(),
             )
-            item = self._place(decision, 0, Draft(aggregate="site", id=state.site, payload=payload), self._clock.now())
+            item = self._place(decision, 0, Draft(aggregate="site", id=state.site, payload=payload), now)
             try:
                 async with self._store.transaction() as tx:
                     tx.journal([_journal_row(item)])
-                    tx.state(state)
+                    tx.head(state)
             except BaseException:
                 self._restore(before)
                 raise
             for listener in self.listeners:
                 listener.committed([item], [])
+
+
+def _first_serial(now: datetime) -> tuple[str, int]:
+    """Return the local day and the serial that a generation begun now counts from, above those of generations before it."""
+    local = now.astimezone(limits.LOCAL_ZONE)
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    return local.strftime("%Y%m%d"), int((now - midnight).total_seconds()) * SERIALS_PER_SECOND + 1
 
 
 def _never(world: World, now: datetime, new_incident_id: Callable[[], str]) -> Decided:

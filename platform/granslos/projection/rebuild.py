@@ -1,17 +1,25 @@
 """Makes the read model again from ``event_log`` and the journal: the same rows, byte for byte.
 
+Parked events that this release can read and fold are taken in; the others stay parked.
 One transaction: readers see the old rows until the new ones are complete. The node must be down, or at least not writing.
 """
 
 import time
+from collections.abc import Sequence
 
 import msgspec
+from structlog import get_logger
 
+from granslos.application.items import Item
 from granslos.application.world import World
+from granslos.contract.errors import StoreUnavailableError
 from granslos.domain.priorities import Scale
+from granslos.projection.projector import parking_row
 from granslos.projection.rows import build
 from granslos.projection.store import Store
 from granslos.runtime import limits
+
+log = get_logger(__name__)
 
 
 class Rebuilt(msgspec.Struct, frozen=True):
@@ -53,14 +61,46 @@ async def _replay(store: Store, world: World, scale: Scale) -> tuple[int, int]:
             return events, cursor
         items = await store.events_after(cursor, limits.REBUILD_BATCH_EVENTS_MAX)
         store.events_until = cursor
-        world.begin()
-        await world.prepare(world.keys_of(items))
-        await world.apply(items)
-        async with store.transaction() as tx:
-            tx.rows(build(world, scale))
+        try:
+            await _fold(store, world, scale, items)
+            events += len(items)
+        except StoreUnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- an event's bug leaves that event parked, and the rest is rebuilt
+            log.warning("batch_failed", events=len(items), reason=type(error).__name__)
+            world.rollback()
+            for item in items:
+                events += await _alone(store, world, scale, item)
         world.begin()
         world.trim(limits.WORLD_ENTRIES_MAX)
-        cursor, events = last, events + len(items)
+        cursor = last
+
+
+async def _fold(store: Store, world: World, scale: Scale, items: Sequence[Item]) -> None:
+    world.begin()
+    await world.prepare(world.keys_of(items))
+    await world.apply(items)
+    rows = build(world, scale)
+    async with store.transaction() as tx:
+        tx.rows(rows)
+    await store.unpark(items)
+
+
+async def _alone(store: Store, world: World, scale: Scale, item: Item) -> int:
+    """Fold one event; return how many that was."""
+    try:
+        await _fold(store, world, scale, [item])
+    except StoreUnavailableError:
+        raise
+    except Exception as error:
+        world.rollback()
+        log.error("event_breaks_fold", log_seq=item.log_seq, exc_info=error)
+        async with store.transaction() as tx:
+            tx.park([parking_row(item, type(error).__name__)])
+        await store.hide(item)
+        return 0
+    store.events_until = item.log_seq
+    return 1
 
 
 async def _pending(store: Store, world: World, scale: Scale) -> int:

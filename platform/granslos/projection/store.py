@@ -7,22 +7,36 @@ acknowledged is dropped, and the owner reloads everything after ``connect`` succ
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
-from psycopg import AsyncConnection, AsyncRawCursor
+from psycopg import AsyncConnection, AsyncRawCursor, waiting
+from psycopg.abc import PQGen
 from psycopg.rows import tuple_row
 from psycopg.types.array import ListBinaryDumper
 
 from granslos.application.items import TWIN_OTHER, Item, Key, Stored
 from granslos.contract.envelope import decode_envelope, decode_payload, event_hash
 from granslos.contract.errors import ContractError, StoreUnavailableError
+from granslos.domain.topics import topics
 from granslos.domain.unit import AssignmentState
 from granslos.projection import rows as row_sql
 from granslos.projection.transaction import STATE_COLUMNS, JournalRow, SiteState, Transaction
 from granslos.runtime import limits
 
+Result = TypeVar("Result")
 _STATE_SELECT = "select site, " + ", ".join(STATE_COLUMNS) + " from site_state"  # noqa: S608 -- names from a constant
+
+
+class _Connection(AsyncConnection[Any]):
+    """A connection whose waiting can be given up at once.
+
+    psycopg's own asks the server to cancel first, and waits up to ten seconds for one that hangs; here the connection is
+    thrown away in that case, and the write lock is free again.
+    """
+
+    async def wait(self, gen: PQGen[Result], interval: float = 0.1, timeout: float | None = None) -> Result:
+        return await waiting.wait_async(gen, self.pgconn.socket, interval=interval, timeout=timeout)
 
 
 class Store:
@@ -47,7 +61,7 @@ class Store:
         """
         await self.close()
         try:
-            self._connection = await AsyncConnection.connect(
+            self._connection = await _Connection.connect(
                 self._dsn,
                 autocommit=True,
                 connect_timeout=limits.STORE_CONNECT_TIMEOUT_SECONDS,
@@ -58,7 +72,7 @@ class Store:
             )
             # psycopg writes text arrays by quoting each element with a regular expression: binary costs a third.
             self._connection.adapters.register_dumper(list, ListBinaryDumper)
-        except (psycopg.Error, OSError) as error:
+        except (psycopg.Error, OSError, TimeoutError) as error:
             raise StoreUnavailableError(f"PostgreSQL does not answer: {type(error).__name__}") from error
 
     async def close(self) -> None:
@@ -66,6 +80,12 @@ class Store:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()
+
+    def drop(self) -> None:
+        """Give the connection up without waiting for a hung server: what the owner knows of the rows may be wrong."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.pgconn.finish()
 
     def _require(self) -> AsyncConnection[Any]:
         if self._connection is None or self._connection.closed:
@@ -91,12 +111,13 @@ class Store:
         except psycopg.DataError:
             raise
         except (psycopg.Error, OSError, TimeoutError) as error:
-            await self._drop(connection)
+            self._give_up(connection)
             raise StoreUnavailableError(f"commit failed: {type(error).__name__}") from error
 
-    async def _drop(self, connection: AsyncConnection[Any]) -> None:
-        """Give the connection up without waiting for a hung server."""
-        self._connection = None
+    def _give_up(self, connection: AsyncConnection[Any]) -> None:
+        """Drop the connection that failed, and no other that was made meanwhile."""
+        if self._connection is connection:
+            self._connection = None
         connection.pgconn.finish()
 
     async def _read(self, query: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -106,15 +127,14 @@ class Store:
                 cursor = await connection.execute(query, parameters, binary=True)
                 return await cursor.fetchall()
         except (psycopg.Error, OSError, TimeoutError) as error:
-            await self._drop(connection)
+            self._give_up(connection)
             raise StoreUnavailableError(f"read failed: {type(error).__name__}") from error
 
     # --- site state --------------------------------------------------------------------------------------------------
 
     async def site_state(self, site: str) -> SiteState:
         """Return where this site stands; makes the row at the first start."""
-        connection = self._require()
-        await connection.execute("insert into site_state (site) values (%s) on conflict do nothing", [site])
+        await self._read("insert into site_state (site) values (%s) on conflict do nothing returning 1", [site])
         found = await self._read(_STATE_SELECT, [])
         return SiteState(site=found[0][0], **dict(zip(STATE_COLUMNS, found[0][1:], strict=True)))
 
@@ -123,7 +143,7 @@ class Store:
         async with self.transaction() as tx:
             tx.probe()
 
-    # --- loader (application.world.Loader) ----------------------------------------------------------------------------
+    # --- loader (application.items.Loader) ----------------------------------------------------------------------------
 
     async def load(self, keys: Sequence[Key]) -> Mapping[Key, Stored]:
         """Return the stored aggregates among ``keys``."""
@@ -182,6 +202,7 @@ class Store:
 
     async def conflict_owner(self, conflict_id: str) -> Key | None:
         """Return the aggregate whose fold found a clash, or None."""
+        self._require()
         async with self.lock:
             found = await self._read("select owner from conflict where id = %s", [conflict_id])
         if not found:
@@ -246,6 +267,26 @@ class Store:
         """Return the aggregates that have parked events."""
         found = await self._read("select distinct unnest(topics) from parked_event", [])
         return {(row[0].split(":", 1)[0], row[0].split(":", 1)[1]) for row in found}
+
+    async def unpark(self, items: Sequence[Item]) -> None:
+        """Take events back that were parked, and that this release has folded now."""
+        places = [item.log_seq for item in items]
+        freed = await self._read("delete from parked_event where log_seq = any(%s) returning log_seq", [places])
+        for item in (item for item in items if (item.log_seq,) in freed):
+            keys = topics(item.envelope.type, item.envelope.aggregate, item.envelope.id, item.payload)
+            await self._set_topics(item, [f"{kind}:{aggregate_id}" for kind, aggregate_id in keys])
+
+    async def hide(self, item: Item) -> None:
+        """Keep an event that breaks its fold from being folded again with its aggregates."""
+        await self._set_topics(item, [])
+
+    async def _set_topics(self, item: Item, keys: list[str]) -> None:
+        query = "update event_log set topics = %s::text[] where log_seq = %s returning 1"
+        await self._read(query, [keys, item.log_seq])
+
+    async def parked_count(self) -> int:
+        """Return how many events are parked."""
+        return int((await self._read("select count(*) from parked_event", []))[0][0])
 
     async def conflict_owners(self) -> set[str]:
         """Return the aggregates (``kind:id``) that have conflict rows."""

@@ -31,7 +31,8 @@ STATE_COLUMNS = (
     "log_cursor",
     "log_identity",
 )
-_STATE_UPDATE = "update site_state set " + ", ".join(f"{c} = ?" for c in STATE_COLUMNS)  # noqa: S608 -- names from a constant
+_HEAD_COLUMNS = ("generation", "journal_head", "journal_hash", "next_serial", "serial_day")
+_HEAD_UPDATE = "update site_state set " + ", ".join(f"{c} = ?" for c in _HEAD_COLUMNS)  # noqa: S608 -- names from a constant
 _LOG = Shape(
     "event_log",
     (
@@ -63,18 +64,16 @@ _COMMANDS = Shape(
     ),
     "on conflict (command_id) do nothing",
 )
-_JOURNAL = Shape(
-    "journal",
-    (
-        ("generation", "integer"),
-        ("jseq", "bigint"),
-        ("event_id", "text"),
-        ("hash", "text"),
-        ("subject", "text"),
-        ("body", "bytea"),
-    ),
-    "on conflict (generation, jseq) do nothing",
+_JOURNAL_COLUMNS = (
+    ("generation", "integer"),
+    ("jseq", "bigint"),
+    ("event_id", "text"),
+    ("hash", "text"),
+    ("subject", "text"),
+    ("body", "bytea"),
 )
+_JOURNAL = Shape("journal", _JOURNAL_COLUMNS, "")
+_REFILL = Shape("journal", _JOURNAL_COLUMNS, "on conflict (generation, jseq) do nothing")
 _PARK = Shape(
     "parked_event",
     (
@@ -91,6 +90,8 @@ _PARK = Shape(
 
 JournalRow = tuple[int, int, str, str, str, bytes]
 """generation, jseq, event id, hash, subject, body."""
+ParkingRow = tuple[str, int | None, str, str, str, bytes]
+"""event id, LOG sequence (None: not in the LOG), type, topics joined by blanks, reason, body."""
 CommandRow = tuple[str, str, str, str, int]
 """command id, command hash, aggregate, aggregate id, status."""
 
@@ -115,8 +116,12 @@ class Transaction:
             self.add(*shape.statement(rows))
 
     def journal(self, rows: Sequence[JournalRow]) -> None:
-        """Append to the journal; a row that is there already is kept."""
+        """Append to the journal; a place that is taken fails the commit: the caller's state is not the store's."""
         self._insert(_JOURNAL, rows)
+
+    def refill(self, rows: Sequence[JournalRow]) -> None:
+        """Put own events of the LOG into the journal, as far as they are not there."""
+        self._insert(_REFILL, rows)
 
     def commands(self, rows: Sequence[CommandRow]) -> None:
         """Remember commands that took effect; the first wins."""
@@ -131,12 +136,20 @@ class Transaction:
         for statement, parameters in rows.statements():
             self.add(statement, parameters)
 
-    def state(self, state: SiteState) -> None:
-        """Write where this site stands now."""
-        self.add(_STATE_UPDATE, [getattr(state, column) for column in STATE_COLUMNS])
+    def head(self, state: SiteState) -> None:
+        """Write the journal's head and the next serial: the writer's part of ``site_state``."""
+        self.add(_HEAD_UPDATE, [getattr(state, column) for column in _HEAD_COLUMNS])
 
-    def park(self, rows: Sequence[tuple[str, int, str, str, str, bytes]]) -> None:
-        """Park events: id, LOG sequence, type, topics joined by blanks, reason, body."""
+    def cursor(self, log_cursor: int) -> None:
+        """Write the LOG sequence that the rows stand at: the projector's part of ``site_state``."""
+        self.add("update site_state set log_cursor = ?", [log_cursor])
+
+    def identity(self, log_identity: str) -> None:
+        """Write which LOG this site follows."""
+        self.add("update site_state set log_identity = ?", [log_identity])
+
+    def park(self, rows: Sequence[ParkingRow]) -> None:
+        """Park events."""
         self._insert(_PARK, rows)
 
     def probe(self) -> None:

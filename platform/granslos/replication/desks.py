@@ -73,7 +73,9 @@ class Desks:
         return Serving(known.authority, known.epoch, here=here, draining=key in self._draining)
 
     def restore(self, centre: str, held: DeskState) -> None:
-        """Take what the read model says of a desk, at start."""
+        """Take what the read model says of a desk, as a start or after the store was away; a fence learnt since is kept."""
+        if held.epoch <= self._desks[centre, held.desk].epoch:
+            return
         self._desks[centre, held.desk] = Desk(
             centre=centre,
             desk=held.desk,

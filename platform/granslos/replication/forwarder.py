@@ -59,6 +59,8 @@ class Forwarder:
         self.head: tuple[int, int] = (0, 0)
         self.on_fenced: Callable[[DeskMoved], None] = lambda marker: None
         self.on_halted: Callable[[str], None] = lambda reason: None
+        self.projected: Callable[[], tuple[int, int]] = lambda: (0, 0)
+        """The last own journal event that this site has read from the LOG."""
         self.halted: str | None = None
         self._marker_follows = False
         self._behind_since: float | None = None
@@ -66,6 +68,35 @@ class Forwarder:
         self._paused = asyncio.Event()
         self._paused.set()
         self._idle = asyncio.Event()
+        self._may_run = asyncio.Event()
+        self._is_stale = False
+        self._short_since: float | None = None
+
+    # --- from the site ------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Forward from now on: the journal was checked against the LOG, or begins a generation that the LOG cannot know."""
+        self.halted = None
+        self._may_run.set()
+        self.reread()
+
+    def hold(self) -> None:
+        """Forward nothing until ``start``: the LOG, or the journal, is not the one that it was."""
+        self._may_run.clear()
+        self._away_since = self._away_since or asyncio.get_running_loop().time()
+        self.reread()
+
+    def resume_at(self, head: tuple[int, int]) -> None:
+        """Take the journal's head as the store has it, which may hold more than was told (a commit in doubt that landed)."""
+        self.head = head
+        self._fresh.clear()
+        self.reread()
+
+    def reread(self) -> None:
+        """Read the own tail in the LOG again: somebody else wrote under this site's prefix, or an append is in doubt."""
+        self._is_stale = True
+        self._idle.clear()
+        self._wake.set()
 
     # --- from the writer ---------------------------------------------------------------------------------------------
 
@@ -137,11 +168,15 @@ class Forwarder:
             LogUnavailableError: not drained, or no leader.
             TailMovedError: somebody was faster.
         """
+        if self.cursor is None or not self._idle.is_set():
+            raise LogUnavailableError("the journal is not drained")
         self._paused.clear()
         try:
-            if self.cursor is None or not self._idle.is_set():
-                raise LogUnavailableError("the journal is not drained")
             seq = await self._log.append(self._site, [(subject, marker)], self.cursor.log_seq)
+        except (TailMovedError, LogUnavailableError):
+            self.reread()
+            raise
+        else:
             self.cursor = msgspec.structs.replace(self.cursor, log_seq=seq)
             self._marker_follows = True
             return seq
@@ -152,8 +187,9 @@ class Forwarder:
     # --- the task ----------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Forward for ever; halts (and says so) only on a foreign tail."""
-        while self.halted is None:
+        """Forward for ever, while it may; halts (and says so) only on a foreign tail."""
+        while True:
+            await self._may_run.wait()
             try:
                 await self._session()
             except TailMovedError:
@@ -165,6 +201,7 @@ class Forwarder:
                 await asyncio.sleep(limits.FORWARDER_RETRY_SECONDS)
             except ForeignTailError as error:
                 self.halted = str(error)
+                self.hold()
                 log.error("forwarder_halted", reason=str(error))
                 self.on_halted(str(error))
 
@@ -175,8 +212,10 @@ class Forwarder:
             LogUnavailableError: no leader.
             ForeignTailError: the tail is not in the journal of the running generation.
         """
+        projected = self.projected()
         message = await self._log.last_of_site(self._site)
         if message is None:
+            self._check_projected(Cursor(0, 0, 0), projected)
             return Cursor(0, 0, 0)
         envelope = decode_envelope(message.data)
         if envelope.is_marker:
@@ -187,8 +226,24 @@ class Forwarder:
             self._marker_follows = True
         else:
             found = Cursor(envelope.generation, envelope.jseq, message.seq, event_hash(message.data))
+        self._check_projected(found, projected)
         await self._check(found)
         return found
+
+    def _check_projected(self, tail: Cursor, projected: tuple[int, int]) -> None:
+        """Refuse a LOG that has less of this site than was read from it: nothing is sent into it a second time.
+
+        A leader that was elected a moment ago may still say so; one that goes on saying so has lost events, or is another LOG.
+        """
+        if (tail.generation, tail.jseq) >= projected:
+            self._short_since = None
+            return
+        now = asyncio.get_running_loop().time()
+        self._short_since = self._short_since or now
+        text = f"the LOG ends for this site at ({tail.generation}, {tail.jseq}), {projected} was read from it"
+        if now - self._short_since < limits.FORWARDER_SHORT_LOG_SECONDS:
+            raise LogUnavailableError(text)
+        raise ForeignTailError(text)
 
     async def _check(self, tail: Cursor) -> None:
         if tail.jseq == 0:
@@ -202,24 +257,29 @@ class Forwarder:
         raise ForeignTailError(f"the LOG's last own event ({tail.generation}, {tail.jseq}) is not in this journal")
 
     async def _session(self) -> None:
+        """Forward until the tail is to be read again."""
+        self._is_stale = False
         self.cursor = cursor = await self.find_cursor()
         self._away_since = None
         self._settle(cursor)
-        while True:
+        while not self._is_tail_old():
             await self._paused.wait()
             assert self.cursor is not None
             batch = await self._next(self.cursor)
             if not batch:
-                self._idle.set()
                 self._wake.clear()
-                if await self._next(self.cursor):
+                if self._is_tail_old() or await self._next(self.cursor) or self._wake.is_set():
                     continue
+                self._idle.set()
                 await self._wake.wait()
                 continue
             messages = [(row[4], row[5]) for row in batch]
             last = await self._log.append(self._site, messages, self.cursor.log_seq)
             metrics.FORWARDED_EVENTS.inc(len(batch))
             self._advance(batch, last)
+
+    def _is_tail_old(self) -> bool:
+        return self._is_stale
 
     def _advance(self, batch: Sequence[JournalRow], last: int) -> None:
         first = last - len(batch) + 1

@@ -5,6 +5,7 @@ LOG, and writes the marker itself behind its own tail. The waiting commands then
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -13,8 +14,9 @@ from structlog import get_logger
 from granslos.application.outside import RemotePort
 from granslos.contract.answers import Answer, rejected
 from granslos.contract.commands import CommandRequest, DeskName, HandBackDesk, TakeOverDesk
-from granslos.contract.envelope import encode
+from granslos.contract.envelope import decode_payload, encode
 from granslos.contract.errors import AuthorityUnavailableError, LogUnavailableError
+from granslos.contract.events import DeskMoved
 from granslos.contract.places import Actor
 from granslos.contract.subjects import epoch_subject
 from granslos.contract.views import DeskView
@@ -54,11 +56,18 @@ class NodeLink(RemotePort, Protocol):
         ...
 
 
+class _DeskMovedError(Exception):
+    """The desk is served elsewhere already."""
+
+
 class DeskKeys:
     """A ``TakeoverPort``."""
 
-    def __init__(self, desks: Desks, takeover: Takeover, forwarder: Forwarder, remote: NodeLink) -> None:
+    def __init__(
+        self, desks: Desks, takeover: Takeover, forwarder: Forwarder, remote: NodeLink, barrier: Callable[[], asyncio.Lock]
+    ) -> None:
         self._desks, self._takeover, self._forwarder, self._remote = desks, takeover, forwarder, remote
+        self._barrier = barrier
 
     async def take_over(self, command: TakeOverDesk, request: CommandRequest) -> Answer:
         """Serve a desk from this site: as planned when its authority answers, else as a takeover (queued without leader)."""
@@ -133,20 +142,28 @@ class DeskKeys:
         self._desks.drain(request.centre, request.desk, on=True)
         try:
             async with asyncio.timeout(limits.DRAIN_DESK_SECONDS):
+                # What was being committed when the desk began to drain is journalled, or refused, behind this.
+                async with self._barrier():
+                    pass
                 seq = await self._write_marker(desk, request)
-                await self._takeover.projected_to(seq, limits.TAKEOVER_PROJECTION_SECONDS)
-                return DrainReply(position=seq)
+        except _DeskMovedError:
+            return DrainReply(code="desk_moved")
         except (LogUnavailableError, TimeoutError) as error:
             log.warning("drain_failed", centre=request.centre, desk=request.desk, reason=str(error))
             return DrainReply(code="not_drained")
         finally:
             self._desks.drain(request.centre, request.desk, on=False)
+        await self._takeover.projected_to(seq, limits.TAKEOVER_PROJECTION_SECONDS)
+        return DrainReply(position=seq)
 
     async def _write_marker(self, desk: Desk, request: DrainRequest) -> int:
         subject = epoch_subject(self._desks.site, request.centre, request.desk)
         wanted = Wanted(request.centre, request.desk, request.why, request.by, request.reason)
         while True:
             await self._forwarder.drained(limits.DRAIN_DESK_SECONDS)
+            if self._desks.desk(request.centre, request.desk).epoch != request.epoch:
+                # By another's marker, or by this one, whose answer was lost.
+                raise _DeskMovedError
             cursor = self._forwarder.cursor or Cursor(0, 0, 0)
             tail = (cursor.generation, cursor.jseq, cursor.hash)
             marker = self._takeover.marker(desk, wanted, request.holder, tail)
@@ -157,6 +174,10 @@ class DeskKeys:
                 log.debug("marker_waits", reason=str(error))
                 await asyncio.sleep(limits.ROUTING_RETRY_SECONDS)
                 continue
+            # It is in the LOG: this site decides nothing more for the desk, however long projecting takes.
+            payload = decode_payload(marker)
+            assert isinstance(payload, DeskMoved)
+            self._forwarder.on_fenced(payload)
             metrics.TAKEOVERS.labels(request.desk, request.why).inc()
             return seq
 

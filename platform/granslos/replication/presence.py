@@ -165,6 +165,10 @@ class Presence:
         known = self._heard.get(site)
         return known.beat if known else None
 
+    def knows_log(self) -> bool:
+        """Tell whether another site has ever said that it has read something from the LOG."""
+        return any(known.beat.log_position > 0 for known in self._heard.values())
+
     def age(self, site: str, now: float) -> float | None:
         """Return the seconds since a site was last heard able to commit; None when never."""
         known = self._heard.get(site)

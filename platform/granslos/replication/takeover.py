@@ -176,12 +176,19 @@ class Takeover:
         """
         key = (wanted.centre, wanted.desk)
         desk = self._desks.desk(*key)
-        if desk.authority == self._desks.site or self._watch.is_island():
+        if desk.authority == self._desks.site:
             self.queued.pop(key, None)
-            return desk.authority == self._desks.site
-        tail = await self._log.last_of_site(desk.authority)
-        if self._desks.desk(*key).epoch != desk.epoch:
+            return True
+        if not self._is_fit(wanted, desk):
             return False
+        tail = await self._log.last_of_site(desk.authority)
+        # A marker that moved the desk before stands under the loser's prefix too, at or before its tail: with all of that
+        # projected here, the chain check at the tail makes this marker the only one of its epoch.
+        if tail is not None and not await self.projected_to(tail.seq, limits.TAKEOVER_PROJECTION_SECONDS):
+            raise LogUnavailableError(f"not projected up to {tail.seq} yet")
+        known = self._desks.desk(*key)
+        if (known.authority, known.epoch) != (desk.authority, desk.epoch):
+            return known.authority == self._desks.site
         marker = self.marker(desk, wanted, self._desks.site, tail_of(tail.data if tail else None))
         try:
             seq = await self._log.append(
@@ -197,6 +204,23 @@ class Takeover:
         metrics.TAKEOVERS.labels(wanted.desk, wanted.why).inc()
         log.warning("desk_taken", centre=wanted.centre, desk=wanted.desk, loser=desk.authority, position=seq)
         return await self.projected_to(seq, limits.TAKEOVER_PROJECTION_SECONDS)
+
+    def _is_fit(self, wanted: Wanted, desk: Desk) -> bool:
+        """Tell whether a takeover is to be written now; drop what is not wanted any more.
+
+        A person's wish outlives an island.
+        """
+        key = (wanted.centre, wanted.desk)
+        if self._watch.is_island():
+            if wanted.by is SYSTEM:
+                self.queued.pop(key, None)
+            return False
+        if not self._watch.presence.is_silent(desk.authority, self._clock.monotonic()):
+            # It came back while the wish waited: a living site lets go of a desk as planned, or keeps it.
+            log.info("takeover_dropped", centre=wanted.centre, desk=wanted.desk, back=desk.authority)
+            self.queued.pop(key, None)
+            return False
+        return True
 
     def marker(self, desk: Desk, wanted: Wanted, holder: str, tail: tuple[int, int, str]) -> Envelope:
         """Return the epoch marker that moves ``desk`` to ``holder``; ``tail`` is the loser's last journal event in the LOG."""

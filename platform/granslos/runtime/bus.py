@@ -14,6 +14,7 @@ from nats.errors import Error as NatsError
 from structlog import get_logger
 
 from granslos.contract.errors import UnavailableError
+from granslos.runtime import limits
 
 log = get_logger(__name__)
 Handler = Callable[[Msg], Awaitable[None]]
@@ -57,6 +58,21 @@ class Bus:
                 await self.client.close()
 
     async def _open(self) -> None:
+        """Try for ever: whatever made an attempt fail, a later one may succeed."""
+        while True:
+            try:
+                await self._connect()
+            except (NatsError, OSError, TimeoutError) as error:
+                log.warning("bus_not_opened", bus=self._name, reason=type(error).__name__)
+                with contextlib.suppress(NatsError, OSError, TimeoutError):
+                    await self.client.close()
+                await asyncio.sleep(limits.BUS_RETRY_SECONDS)
+            else:
+                break
+        self.ready.set()
+        await self._on_back()
+
+    async def _connect(self) -> None:
         await self.client.connect(
             servers=self._urls,
             name=self._name,
@@ -72,8 +88,6 @@ class Bus:
         )
         for subject, queue, handler in self._wanted:
             await self.client.subscribe(subject, queue=queue, cb=handler)
-        self.ready.set()
-        await self._on_back()
 
     async def subscribe(self, subject: str, handler: Handler, queue: str = "") -> None:
         """Listen on a subject, from now or from the first contact on."""

@@ -107,6 +107,9 @@ FORWARDER_MEMORY_EVENTS_MAX = 10_000
 FORWARDER_RETRY_SECONDS = 0.1
 """Pause after a failed append; an election takes 2.4 to 8.2 s."""
 
+FORWARDER_SHORT_LOG_SECONDS = 10.0
+"""A LOG that has had less of this site for so long than was read from it has lost events, or is another one."""
+
 FORWARDER_AWAY_SECONDS = 1.0
 """The LOG has been away for so long: answers say ``site`` at once instead of waiting for it."""
 
@@ -124,6 +127,9 @@ READER_HEARTBEATS_MISSED_MAX = 3
 
 READER_INACTIVE_SECONDS = 30.0
 """An abandoned consumer is deleted by its server after this."""
+
+BUS_RETRY_SECONDS = 0.5
+"""Pause after a first connection to NATS that failed otherwise than by silence."""
 
 LOG_STATUS_SECONDS = 1.0
 """Pause between two questions for the LOG's status."""
@@ -372,6 +378,9 @@ DRAIN_SECONDS = 10.0
 
 TASK_RESTART_SECONDS = 0.1
 """First pause before a task that died of a bug starts anew; it doubles."""
+
+TASK_SOUND_SECONDS = 60.0
+"""A task that worked for so long before it died is restarted after the shortest pause again."""
 
 TASK_RESTART_SECONDS_MAX = 5.0
 """Longest such pause."""

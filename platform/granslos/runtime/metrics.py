@@ -27,6 +27,9 @@ PROVISIONAL_COMMANDS = Counter(
 # --- journal and PostgreSQL -------------------------------------------------------------------------------------------
 
 WRITER_REFUSED = Counter("granslos_refused_decisions_total", "Decisions refused because too many were waiting.")
+DECISIONS_FAILED = Counter(
+    "granslos_failed_decisions_total", "Commands that failed by a bug or by rows that the store refuses."
+)
 WRITER_QUEUE = Gauge("granslos_queued_decisions", "Decisions waiting to be written.")
 JOURNAL_COMMIT_SECONDS = Histogram(
     "granslos_journal_commit_seconds", "One group commit of decisions, fsync included.", buckets=_COMMIT_BUCKETS

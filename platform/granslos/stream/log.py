@@ -15,7 +15,7 @@ import msgspec
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from granslos.contract.errors import LogUnavailableError
+from granslos.contract.errors import LogMissingError, LogUnavailableError
 from granslos.contract.subjects import LOG_STREAM, log_filter
 from granslos.runtime import limits
 
@@ -65,7 +65,7 @@ class Log:
         """
         try:
             return await self.status()
-        except _NotFoundError:
+        except LogMissingError:
             await self._api(
                 f"STREAM.CREATE.{self._stream}",
                 {
@@ -86,7 +86,12 @@ class Log:
             return await self.status()
 
     async def status(self) -> StreamStatus:
-        """Return what the leader says; raises LogUnavailableError."""
+        """Return what the leader says.
+
+        Raises:
+            LogMissingError: the leader says that there is no such stream.
+            LogUnavailableError: no quorum.
+        """
         info = await self._api(f"STREAM.INFO.{self._stream}", None)
         cluster = info.get("cluster") or {}
         state = info["state"]
@@ -154,7 +159,7 @@ class Log:
             if error.get("err_code") == _NO_MESSAGE:
                 raise _NoMessageError
             if error.get("err_code") == _STREAM_NOT_FOUND:
-                raise _NotFoundError
+                raise LogMissingError("the stream does not exist")
             raise LogUnavailableError(f"{error.get('err_code')}: {error.get('description', '')}")
         return reply
 
@@ -169,10 +174,6 @@ class Log:
             raise LogUnavailableError(f"{subject.split('.', 3)[0]}: {type(error).__name__}") from error
         decoded: dict[str, Any] = msgspec.json.decode(message.data)
         return decoded
-
-
-class _NotFoundError(LogUnavailableError):
-    """The stream does not exist."""
 
 
 class _NoMessageError(LogUnavailableError):
