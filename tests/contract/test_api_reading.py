@@ -319,7 +319,7 @@ async def test_without_a_built_console_the_page_says_so(node: ApiNode) -> None:
             response = await client.get(path)
             assert response.status_code == 200
             assert "make console" in response.text
-            assert response.headers["content-security-policy"].startswith("default-src 'self'")
+            assert response.headers["content-security-policy"].startswith("default-src 'none'")
         assert (await client.get("/assets/app.js")).status_code == 404
 
 

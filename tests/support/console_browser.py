@@ -19,6 +19,12 @@ CHROMIUM_FLAGS = (
     "--disable-sync",
 )
 
+TELL_VIOLATIONS = """
+addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI, sample }) =>
+  console.error(`Content Security Policy: ${effectiveDirective} ${blockedURI} ${sample}`));
+"""
+"""The browser's own words for it change; this event does not."""
+
 
 def skip_without_browser() -> None:
     """Skips a test where there is no chromium, or no built console, with a line that says what to do."""
@@ -78,6 +84,7 @@ async def open_console(browser: Browser, url: str, bearer: str | None = None, **
             **options,
         }
     )
+    await context.add_init_script(TELL_VIOLATIONS)
     page = await context.new_page()
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))

@@ -352,8 +352,6 @@ class FakeSite:
             "Content-Length": str(len(body)),
             "Cache-Control": "no-cache",
         }
-        # No inline style is needed: the strictest policy is what the tests run under.
-        headers["Content-Security-Policy"] = headers["Content-Security-Policy"].replace(" 'unsafe-inline'", "")
         writer.write(_head(200, headers) + body)
         return None
 

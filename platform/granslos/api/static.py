@@ -43,12 +43,11 @@ class File(msgspec.Struct, frozen=True):
 
 
 def security_headers(connect: tuple[str, ...]) -> dict[str, str]:
-    """Return the headers of every page: nothing from elsewhere, but for talking to the other sites."""
+    """Return the headers of every page: files of this origin alone, and no talk but with the sites."""
     origins = " ".join(["'self'", *connect])
     policy = (
-        "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-        f"font-src 'self'; connect-src {origins}; worker-src 'self' blob:; object-src 'none'; "
-        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; manifest-src 'self'; "
+        f"connect-src {origins}; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     return {
         "Content-Security-Policy": policy,
